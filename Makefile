@@ -1,0 +1,69 @@
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
+SOURCES := setup.cfg pyproject.toml
+
+.DEFAULT_GOAL := help
+.PHONY: help apt demo test lint data train export bench eval clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z.]+:.*## / {printf "%-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+apt:  ## install the Debian packages of apt.txt where they are missing and may be installed
+	@if command -v c++ >/dev/null && $(PYTHON) -c 'import ensurepip, pathlib, sysconfig as s; \
+		assert pathlib.Path(s.get_path("include"), "Python.h").exists()' 2>/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends $$(cat apt.txt); \
+	else echo "a compiler, $(PYTHON), its headers or its venv module is missing: apt install $$(tr '\n' ' ' <apt.txt)" >&2; \
+		exit 1; fi
+
+$(VENV)/core.stamp: $(SOURCES)
+	@$(MAKE) --no-print-directory apt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(INSTALL) .
+	@touch $@
+
+$(VENV)/train.stamp: $(VENV)/core.stamp
+	$(INSTALL) '.[train]'
+	@touch $@
+
+$(VENV)/export.stamp: $(VENV)/core.stamp
+	$(INSTALL) '.[export]'
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/core.stamp
+	$(INSTALL) '.[dev]'
+	@touch $@
+
+.venv: $(VENV)/core.stamp  ## make the environment with what a device needs, no torch
+
+demo: $(VENV)/core.stamp  ## ask shipped photographs and a clip; writes demo/answers.html and demo/glasses.mp4
+	$(BIN)/python -m pixsearch.apps.demo --output demo
+
+test: $(VENV)/dev.stamp  ## install the dev extras and run all tests
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/dev.stamp  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+data: $(VENV)/train.stamp  ## fetch the pictures and the dictionary that training and eval scenes use, into data/
+	$(BIN)/python -c 'from pathlib import Path; from pixsearch.model.data.sources import make_data; make_data(Path("data"))'
+
+train: $(VENV)/train.stamp data  ## train both stages; resumes where it stopped
+	$(BIN)/pixsearch train stage1
+	$(BIN)/pixsearch train stage2
+
+export: $(VENV)/export.stamp  ## export the trained model to edge/bundles/nano-int8 and rebuild the everyday pack
+	$(BIN)/pixsearch model export nano --precision int8 -o edge/bundles/nano-int8
+
+bench: $(VENV)/export.stamp  ## time every stage on this machine
+	$(BIN)/pixsearch model bench
+
+eval: $(VENV)/train.stamp data  ## score the photographs and the held-out scenes
+	$(BIN)/pixsearch eval photos
+	$(BIN)/pixsearch eval scenes
+
+clean:  ## remove what the targets made, except data/ and runs/
+	rm -rf $(VENV) build dist demo bench *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Faces of the system: command line, glasses loop, demo page."""

@@ -1,0 +1,72 @@
+"""`pixsearch ask`: one question about one picture."""
+
+from pathlib import Path
+
+import click
+
+from pixsearch.apps.console import (
+    MAX_BUDGET,
+    PATH,
+    Numbers,
+    bundle_option,
+    check_output,
+    json_option,
+    packs_option,
+    print_json,
+)
+from pixsearch.apps.defaults import packs_or_default
+from pixsearch.apps.overlay import draw_answer, png_bytes
+from pixsearch.apps.report import report
+from pixsearch.contract.files import write_atomic
+from pixsearch.contract.images import read_image
+from pixsearch.contract.machine import DEFAULT_BUDGET
+from pixsearch.edge.assistant import open_assistant
+from pixsearch.edge.inputs import Box, Point, check_box, check_point, check_question
+
+
+@click.command(short_help="Ask a question about a picture.")
+@click.argument("image", type=PATH)
+@click.argument("question")
+@packs_option
+@click.option("--point", type=Numbers("X,Y"), help="The pixel that the wearer points at.")
+@click.option("--box", type=Numbers("X0,Y0,X1,Y1"), help="The box that the wearer draws, in pixels.")
+@click.option(
+    "--budget",
+    type=click.IntRange(0, MAX_BUDGET),
+    default=DEFAULT_BUDGET,
+    show_default=True,
+    help="How many searches a question may take.",
+)
+@bundle_option
+@click.option("--save-overlay", type=PATH, help="Write the picture with mask, answer and evidence as PNG.")
+@json_option
+def ask(
+    image: Path,
+    question: str,
+    packs: tuple[Path, ...],
+    point: Point | None,
+    box: Box | None,
+    budget: int,
+    bundle: Path | None,
+    save_overlay: Path | None,
+    as_json: bool,
+) -> None:
+    """Ask QUESTION about the picture IMAGE."""
+    if point and box:
+        raise click.UsageError("--point and --box exclude each other")
+    if save_overlay:
+        check_output(save_overlay, ".png")
+    question = check_question(question)
+    frame = read_image(image)
+    if point:
+        check_point(point, *frame.shape[:2])
+    if box:
+        check_box(box, *frame.shape[:2])
+    with open_assistant(bundle, packs_or_default(packs), budget=budget) as assistant:
+        answer = assistant.ask(frame, question, point=point, box=box)
+    if save_overlay:
+        write_atomic(save_overlay, png_bytes(draw_answer(frame, question, answer)))
+    if as_json:
+        print_json(answer.to_json())
+    else:
+        click.echo(report(question, answer))

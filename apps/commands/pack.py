@@ -1,0 +1,115 @@
+"""`pixsearch pack`: build, look at, check and search knowledge packs."""
+
+from pathlib import Path
+
+import click
+
+from pixsearch.apps.console import PATH, bundle_option, json_option, print_json
+from pixsearch.apps.report import one_line
+from pixsearch.contract.faults import Fault
+from pixsearch.contract.images import read_image
+from pixsearch.edge.bundle import Bundle, default_bundle
+from pixsearch.edge.embedder import BundleEmbedder
+from pixsearch.edge.inputs import check_question
+from pixsearch.index import pack as packs
+from pixsearch.index.build import build_pack
+from pixsearch.index.hits import Hit
+from pixsearch.index.pack import Pack
+
+MAX_HITS = 100
+
+
+@click.group()
+def pack() -> None:
+    """Build, look at, check and search knowledge packs."""
+
+
+@pack.command()
+@click.argument("folder", type=PATH)
+@click.option("-o", "--output", required=True, type=PATH, help="Where the pack goes, such as museum.pxpack.")
+@click.option("--name", help="Its name; the output's unless given.")
+@click.option("--licence", default="unspecified", show_default=True, help="Licence of pictures and facts.")
+@click.option(
+    "--version", "number", type=click.IntRange(min=1), default=1, show_default=True, help="Version counter."
+)
+@click.option("--skip-bad", is_flag=True, help="Leave bad rows out instead of stopping at the first.")
+@bundle_option
+@json_option
+def build(
+    folder: Path,
+    output: Path,
+    name: str | None,
+    licence: str,
+    number: int,
+    skip_bad: bool,
+    bundle: Path | None,
+    as_json: bool,
+) -> None:
+    """Build a pack from FOLDER: entities.jsonl or entities.csv, and the pictures that it names."""
+    embedder = BundleEmbedder(Bundle.load(bundle or default_bundle()))
+    manifest = build_pack(
+        folder, output, embedder, name or output.stem, licence, skip_bad=skip_bad, version=number
+    )
+    if as_json:
+        print_json(manifest)
+    else:
+        click.echo(f"{output}: " + ", ".join(f"{count} {what}" for what, count in manifest["counts"].items()))
+
+
+@pack.command()
+@click.argument("folder", type=PATH)
+@json_option
+def info(folder: Path, as_json: bool) -> None:
+    """Show what a pack says about itself."""
+    manifest = packs.info(folder)
+    if as_json:
+        print_json(manifest)
+        return
+    for key, value in manifest.items():
+        if key != "files":
+            click.echo(one_line(f"{key:<12} {value}"))
+
+
+@pack.command()
+@click.argument("folder", type=PATH)
+def verify(folder: Path) -> None:
+    """Check every file of a pack; prints nothing when all is well."""
+    packs.verify(folder)
+
+
+@pack.command()
+@click.argument("folder", type=PATH)
+@click.option("--image", type=PATH, help="Search with a picture.")
+@click.option("--text", help="Search with words.")
+@click.option(
+    "-k", "count", type=click.IntRange(1, MAX_HITS), default=5, show_default=True, help="How many hits."
+)
+@bundle_option
+@json_option
+def search(
+    folder: Path, image: Path | None, text: str | None, count: int, bundle: Path | None, as_json: bool
+) -> None:
+    """Search one pack with a picture or with words."""
+    if (image is None) == (text is None):
+        raise click.UsageError("give either --image or --text")
+    embedder = BundleEmbedder(Bundle.load(bundle or default_bundle()))
+    with Pack.open(folder, embedder.id) as opened:
+        hits = _search(opened, embedder, image, text, count)
+    if as_json:
+        print_json([hit.as_json() for hit in hits])
+        return
+    for hit in hits:
+        click.echo(one_line(f"{hit.score:.3f}  {hit.entity}  ({hit.source or hit.pack})"))
+
+
+def _search(
+    opened: Pack, embedder: BundleEmbedder, image: Path | None, text: str | None, count: int
+) -> list[Hit]:
+    if image is not None:
+        return opened.search_vectors(embedder.region(read_image(image), None), k=count)
+    words = check_question(text or "")
+    try:
+        vector = embedder.text(words)
+    except ValueError as error:
+        raise Fault("text", expected="words", actual=repr(words), remedy="give other words") from error
+    return opened.search_text(words, vector, k=count)

@@ -1,0 +1,38 @@
+"""`pixsearch train`: both training stages."""
+
+from pathlib import Path
+
+import click
+
+import pixsearch.model
+from pixsearch.apps.console import PATH
+from pixsearch.apps.defaults import DEFAULT_SIZE
+from pixsearch.apps.extras import needs_extra
+
+CONFIGS = Path(pixsearch.model.__file__).parent / "runs"
+
+
+@click.group()
+def train() -> None:
+    """Train the model; a stage that was interrupted goes on where it stopped."""
+
+
+def _stage(name: str, summary: str) -> click.Command:
+    @click.option("--size", default=DEFAULT_SIZE, show_default=True, help="Which size's run file to take.")
+    @click.option("--config", type=PATH, help="Another run file (TOML), instead of a size's own.")
+    @click.option(
+        "--data", type=PATH, default=Path("data"), show_default=True, help="The folder of `make data`."
+    )
+    @click.option("--runs", type=PATH, default=Path("runs"), show_default=True, help="Where runs are kept.")
+    @needs_extra("train")
+    def run(size: str, config: Path | None, data: Path, runs: Path) -> None:
+        from pixsearch.model.config import load_config
+        from pixsearch.model.training import train as run_stage
+
+        run_stage(load_config(config or CONFIGS / f"{size}-{name}.toml"), data, runs)
+
+    return click.command(name, help=summary)(run)
+
+
+train.add_command(_stage("stage1", "Learn masks, spans, referring words and simple visual questions."))
+train.add_command(_stage("stage2", "Learn traces with searches, beside stage 1's samples."))

@@ -1,0 +1,1 @@
+"""What training and the device must agree on: tokens, trace grammar, preprocessing, manifests. No torch."""

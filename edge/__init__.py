@@ -1,0 +1,1 @@
+"""The device side: bundle, sessions, search-interleaved decoding, answers with their sources (no torch)."""

@@ -1,0 +1,130 @@
+"""The assistant: a frame and a question in, a grounded answer out."""
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pixsearch.contract.abstention import UNKNOWN, is_abstention
+from pixsearch.contract.faults import Fault
+from pixsearch.contract.grammar import Modality, Text, Trace, render
+from pixsearch.contract.machine import DEFAULT_BUDGET, TraceMachine
+from pixsearch.edge.answer import Answer, SearchRecord, Timings
+from pixsearch.edge.bundle import Bundle, default_bundle
+from pixsearch.edge.confidence import confidence, features
+from pixsearch.edge.decoder import Decoded, Decoder
+from pixsearch.edge.inputs import check_box, check_point, check_question
+from pixsearch.edge.language import BundleLanguage
+from pixsearch.edge.perception import Perception
+from pixsearch.edge.retrieval import Retriever
+from pixsearch.edge.stopwatch import Stopwatch
+from pixsearch.index.pack import Pack
+from pixsearch.index.search import Library
+
+STAGES = ("vision", "language", "mask", "region", "search")
+DEADLINE_S = 8.0  # CRAG-MM allows ten seconds a turn
+_SPACE_BEFORE_STOP = re.compile(r" +([.,;:!?])")
+
+
+class Assistant:
+    """Answers questions about frames from a bundle and mounted packs."""
+
+    def __init__(self, bundle: Bundle, library: Library, budget: int = DEFAULT_BUDGET,
+                 deadline_s: float = DEADLINE_S, clock: Callable[[], float] = time.monotonic) -> None:
+        """budget : searches a question; deadline_s : seconds after which no search is opened any more."""
+        for pack in library.packs:
+            if pack.embedder.id != bundle.embedder_id:
+                raise Fault(f"pack {pack.folder}", expected=f"embedder {bundle.embedder_id!r}",
+                            actual=repr(pack.embedder.id), remedy="build the pack again with this model")
+        self.bundle, self.library = bundle, library
+        self._budget, self._deadline_s, self._clock = budget, deadline_s, clock
+        bundle.open_all()
+
+    def perceive(self, frame: NDArray[np.uint8]) -> Perception:
+        """Encode a frame, uint8 RGB (H, W, 3), once for several questions."""
+        return Perception(self.bundle, frame)
+
+    def ask(self, frame: NDArray[np.uint8], question: str, point: Sequence[float] | None = None,
+            box: Sequence[float] | None = None, budget: int | None = None,
+            perception: Perception | None = None) -> Answer:
+        """Answer a question about a frame.
+
+        frame      : uint8 RGB, shape (H, W, 3)
+        point, box : where the wearer looks or points, in frame pixels
+        budget     : searches allowed; None takes the assistant's
+        perception : of this frame, when it is encoded already
+        Raises Fault for a question, point or box that cannot be used.
+        """
+        question = check_question(question)
+        height, width = frame.shape[:2]
+        at = None if point is None else check_point(point, height, width)
+        inside = None if box is None else check_box(box, height, width)
+        watch = Stopwatch(self._clock)
+        if perception is None:
+            with watch.measure("vision"):
+                perception = self.perceive(frame)
+        search = Retriever(self.bundle, self.library, perception, question, at, inside, watch)
+        with watch.measure("language"):
+            tokenizer = self.bundle.tokenizer
+            machine = TraceMachine(tokenizer, self._budget if budget is None else budget)
+            language = BundleLanguage(self.bundle, perception.image_tokens)
+            decoder = Decoder(language, tokenizer, machine, search,
+                              deadline=watch.started + self._deadline_s, clock=self._clock)
+            decoded = decoder.run(tokenizer.prompt(question))
+        return self._answer(decoded, tuple(search.records), watch)
+
+    def _answer(self, decoded: Decoded, searches: tuple[SearchRecord, ...], watch: Stopwatch) -> Answer:
+        calibration = self.bundle.calibration
+        sure = confidence(calibration, features(searches, decoded.log_probabilities), searched=bool(searches))
+        text = spoken(decoded.trace)
+        abstained = not text or is_abstention(text)
+        if not abstained and sure < calibration.threshold:
+            text, abstained = unsure_answer(searches, calibration.likely), True
+        timings = Timings(**{stage: watch.ms(stage) for stage in STAGES},
+                          total=watch.ms_since_start(self._clock()),
+                          first_token=watch.ms_since_start(decoded.first_token_at))
+        return Answer(text or UNKNOWN, abstained, sure, searches, render(decoded.trace), timings,
+                      decoded.tokens)
+
+    def close(self) -> None:
+        """Unmount the packs."""
+        self.library.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self.close()
+
+
+def open_assistant(bundle_folder: Path | None = None, pack_folders: Sequence[Path] = (),
+                   budget: int = DEFAULT_BUDGET, deadline_s: float = DEADLINE_S,
+                   providers: Sequence[str] | None = None, threads: int | None = None) -> Assistant:
+    """Load a bundle (None: the default one) and mount packs. Raises Fault; nothing stays open then."""
+    bundle = Bundle.load(bundle_folder or default_bundle(), providers, threads)
+    with ExitStack() as opened:
+        packs = [opened.enter_context(Pack.open(folder, bundle.embedder_id)) for folder in pack_folders]
+        assistant = Assistant(bundle, Library(packs), budget, deadline_s)
+        opened.pop_all()
+    return assistant
+
+
+def spoken(trace: Trace) -> str:
+    """The words of a trace without its searches, with tidy spaces."""
+    words = " ".join(" ".join(segment.text for segment in trace if isinstance(segment, Text)).split())
+    return _SPACE_BEFORE_STOP.sub(r"\1", words)
+
+
+def unsure_answer(searches: Sequence[SearchRecord], likely: float) -> str:
+    """Says that it does not know, and what it did see, if a visual search found what looks alike."""
+    for record in searches:
+        if record.modality is not Modality.TEXT and record.hits and record.hits[0].score >= likely:
+            return f"{UNKNOWN} My best guess is {record.hits[0].entity}."
+    return UNKNOWN

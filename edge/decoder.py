@@ -1,0 +1,147 @@
+"""Search-interleaved decoding: one loop over token ids, in which evidence is a block of forced ids."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pixsearch.contract.faults import Fault
+from pixsearch.contract.grammar import Modality, Search, Text, Trace
+from pixsearch.contract.machine import MAX_QUERY_TOKENS, MAX_TEXT_TOKENS, State, TraceMachine
+from pixsearch.contract.tokenizer import MAX_CONTEXT_TOKENS, MAX_EVIDENCE_TOKENS, Tokenizer
+from pixsearch.edge.language import Language
+
+# What a search may yet cost: <search> payload </search> <information> words </information>, and an answer.
+SEARCH_TOKENS = 1 + MAX_QUERY_TOKENS + 1 + MAX_EVIDENCE_TOKENS + 2 + MAX_TEXT_TOKENS
+
+
+@dataclass(frozen=True)
+class SearchRequest:
+    """A search that the model opened.
+
+    words  : ids of the last words said before it
+    hidden : their last hidden states, float32 (N, W); N may be 0
+    """
+
+    modality: Modality
+    query: str | None
+    words: tuple[int, ...]
+    hidden: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A finished trace.
+
+    log_probabilities : of the answer's tokens (words after the last search), each among the ids allowed
+    tokens            : how many the model chose; forced ones are not counted
+    first_token_at    : clock reading when the first one was chosen
+    """
+
+    trace: Trace
+    log_probabilities: tuple[float, ...]
+    tokens: int
+    first_token_at: float
+
+
+class Decoder:
+    """Decodes one trace greedily among the ids that the grammar allows.
+
+    search   : answers a request with evidence
+    deadline : reading of `clock`, in its seconds, after which no search may be opened
+    """
+
+    def __init__(self, language: Language, tokenizer: Tokenizer, machine: TraceMachine,
+                 search: Callable[[SearchRequest], str], *, deadline: float,
+                 clock: Callable[[], float]) -> None:
+        self._language, self._tokenizer, self._machine, self._search = language, tokenizer, machine, search
+        self._deadline, self._clock = deadline, clock
+        self._segments: list[Text | Search] = []
+        self._ids: list[int] = []  # of the segment that is being said
+        self._modality = Modality.TEXT  # of the search that is open
+        self._words: list[int] = []  # of the last text segment that has any
+        self._hidden: list[NDArray[np.float32]] = []  # of those words
+        self._log_probabilities: list[float] = []
+        self._chosen = 0
+        self._first_token_at = 0.0
+
+    def run(self, prompt: Sequence[int]) -> Decoded:
+        """Decode after a prompt. Raises Fault when the model's numbers are not finite."""
+        pending, room = list(prompt), MAX_CONTEXT_TOKENS
+        while not self._machine.done:
+            said = self._machine.state is State.TEXT and bool(self._ids)  # `pending` is one word
+            logits, hidden = self._language.feed(pending)
+            room -= len(pending)
+            if said:
+                self._hidden.append(hidden[-1])
+            if room < SEARCH_TOKENS or self._clock() >= self._deadline:
+                self._machine.expire()
+            pending = self._next(logits)
+        self._close_text()
+        return Decoded(tuple(self._segments), tuple(self._log_probabilities), self._chosen,
+                       self._first_token_at)
+
+    def _next(self, logits: NDArray[np.float32]) -> list[int]:
+        """Choose a token; with it comes everything that the grammar and the search then force."""
+        pending = [self._choose(logits)]
+        while not self._machine.done:
+            if self._machine.state is State.EVIDENCE:
+                pending += self._evidence()
+                continue
+            forced = np.flatnonzero(self._machine.allowed())
+            if len(forced) > 1:
+                break
+            pending.append(int(forced[0]))
+            self._push(pending[-1])
+        return pending
+
+    def _choose(self, logits: NDArray[np.float32]) -> int:
+        scores = np.where(self._machine.allowed(), logits.astype(np.float64), -np.inf)
+        token = int(scores.argmax())
+        if not np.isfinite(scores[token]):
+            raise Fault("language graph", expected="finite numbers", actual=str(scores[token]),
+                        remedy="verify the bundle, or export it again")
+        if not self._chosen:
+            self._first_token_at = self._clock()
+        self._chosen += 1
+        self._push(token)
+        if self._machine.state is State.TEXT:
+            self._log_probabilities.append(-float(np.log(np.exp(scores - scores[token]).sum())))
+        return token
+
+    def _push(self, token: int) -> None:
+        special = self._tokenizer.special
+        self._machine.push(token)
+        if token == special.search:
+            self._close_text()
+            self._modality = Modality.TEXT
+            self._log_probabilities.clear()  # what came before is no answer yet
+        elif token in (special.region, special.image):
+            self._modality = Modality.REGION if token == special.region else Modality.IMAGE
+        elif token not in (special.search_end, special.eos):
+            if self._machine.state is State.TEXT:
+                self._say(token)
+            self._ids.append(token)
+
+    def _say(self, token: int) -> None:
+        if not self._ids:
+            self._words.clear()
+            self._hidden.clear()
+        self._words.append(token)
+
+    def _close_text(self) -> None:
+        if self._ids:
+            self._segments.append(Text(self._tokenizer.decode(self._ids)))
+            self._ids = []
+
+    def _evidence(self) -> list[int]:
+        """Have the open search answered; returns the ids of the block."""
+        query = self._tokenizer.decode(self._ids) if self._modality is Modality.TEXT else None
+        self._ids = []
+        hidden = np.stack(self._hidden) if self._hidden else np.zeros((0, 0), np.float32)
+        request = SearchRequest(self._modality, query, tuple(self._words), hidden)
+        ids = self._tokenizer.information(self._search(request))
+        self._machine.push_evidence(ids)
+        self._segments.append(Search(self._modality, query, self._tokenizer.decode(ids[1:-1])))
+        return ids

@@ -1,0 +1,78 @@
+"""The back end of a search: from what the model asks for to evidence, with a record of how it was found."""
+
+from pixsearch.contract.evidence import EvidenceItem, format_evidence
+from pixsearch.contract.grammar import Modality
+from pixsearch.contract.masks import box_of, encode_mask
+from pixsearch.edge.answer import SearchRecord
+from pixsearch.edge.bundle import Bundle
+from pixsearch.edge.decoder import SearchRequest
+from pixsearch.edge.embedder import BundleEmbedder
+from pixsearch.edge.inputs import Box, Point
+from pixsearch.edge.perception import Perception, Segment
+from pixsearch.edge.stopwatch import Stopwatch
+from pixsearch.index.hits import Hit, View
+from pixsearch.index.search import Library
+
+HITS = 5  # kept in a record: more than the evidence shows, so that confidence can see the runners-up
+IMAGE_VIEWS = (View.IMAGE, View.PROTOTYPE)  # what a whole frame may be compared with
+
+
+class Retriever:
+    """Answers the searches of one question; `records` holds them in order."""
+
+    def __init__(self, bundle: Bundle, library: Library, perception: Perception, question: str,
+                 point: Point | None, box: Box | None, stopwatch: Stopwatch) -> None:
+        self._bundle, self._library, self._perception = bundle, library, perception
+        self._question, self._point, self._box, self._stopwatch = question, point, box, stopwatch
+        self.records: list[SearchRecord] = []
+
+    def __call__(self, request: SearchRequest) -> str:
+        """Search; returns the evidence."""
+        search = {Modality.REGION: self._region, Modality.IMAGE: self._image, Modality.TEXT: self._text}
+        record = search[request.modality](request)
+        self.records.append(record)
+        return record.evidence
+
+    def _region(self, request: SearchRequest) -> SearchRecord:
+        with self._stopwatch.measure("mask"):
+            segment = self._perception.segment(request.hidden, self._point, self._box)
+        words = self._span_words(request, segment)
+        with self._stopwatch.measure("region"):
+            vector = (self._perception.frame_vector() if segment.is_whole_frame
+                      else self._perception.region_vector(segment.mask))
+        with self._stopwatch.measure("search"):
+            hits = self._library.search_vectors(vector, k=HITS)
+        mask = None if segment.is_whole_frame else encode_mask(segment.mask)
+        box = None if segment.is_whole_frame else box_of(segment.mask)
+        return SearchRecord(Modality.REGION, None, mask, box, tuple(hits), segment.iou, words,
+                            self._evidence(hits, Modality.REGION), segment)
+
+    def _image(self, request: SearchRequest) -> SearchRecord:
+        with self._stopwatch.measure("region"):
+            vector = self._perception.frame_vector()
+        with self._stopwatch.measure("search"):
+            hits = self._library.search_vectors(vector, IMAGE_VIEWS, HITS)
+        return self._without_mask(request, hits)
+
+    def _text(self, request: SearchRequest) -> SearchRecord:
+        query = request.query or ""
+        with self._stopwatch.measure("search"):
+            vector = BundleEmbedder(self._bundle).text(query)
+            hits = self._library.search_text(query, vector, HITS)
+        return self._without_mask(request, hits)
+
+    def _without_mask(self, request: SearchRequest, hits: list[Hit]) -> SearchRecord:
+        return SearchRecord(request.modality, request.query, None, None, tuple(hits), None, None,
+                            self._evidence(hits, request.modality))
+
+    def _span_words(self, request: SearchRequest, segment: Segment) -> str | None:
+        """The words of the entity span, as text."""
+        seen = request.words[-len(segment.span):] if len(segment.span) else ()
+        named = [word for word, inside in zip(seen, segment.span, strict=True) if inside]
+        return self._bundle.tokenizer.decode(named).strip() or None
+
+    def _evidence(self, hits: list[Hit], modality: Modality) -> str:
+        items = [EvidenceItem(hit.entity, {"kind": hit.kind, **hit.fact_map} if hit.kind else hit.fact_map,
+                              None if modality is Modality.TEXT else hit.score, hit.source) for hit in hits]
+        return format_evidence(items, self._question, sure_at=self._bundle.calibration.sure,
+                               likely_at=self._bundle.calibration.likely)

@@ -1,0 +1,1 @@
+"""From a trained checkpoint to what ships: ONNX graphs, quantization, parity checks, the everyday pack (torch)."""

@@ -1,0 +1,160 @@
+"""Quantization for CPUs: int8 for pictures, 4-bit blocks and int8 for words.
+
+| graph | how |
+|---|---|
+| vision, region | convolutions: static QDQ, uint8 activations and int8 weights per channel, calibrated on scenes |
+| mask | float32: it is small, and masks are what people see |
+| language | feed-forward: 4-bit blocks; attention: dynamic int8 per channel; embeddings: int8 rows, shared with the head |
+| text | int8 rows |
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_dynamic, quantize_static
+from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+from pixsearch.contract import graphs
+from pixsearch.contract.faults import Fault
+from pixsearch.contract.preprocess import frame_batch, region_batch
+from pixsearch.model.corpus import Materials, load_materials, make_scene
+from pixsearch.model.data.records import Split
+from pixsearch.model.sizes import Size
+
+CALIBRATION_SCENES = 48  # of the validation split
+BLOCK = 32  # weights that share a 4-bit scale
+FAST_INT8 = 4  # MatMulNBits accuracy level: int8 activations
+
+
+def quantize_graph(name: str, path: Path, size: Size, data: Path | None) -> None:
+    """Quantize one exported graph in place. Raises Fault when pictures are needed and `data` is None."""
+    if name in (graphs.VISION, graphs.REGION):
+        if data is None:
+            raise Fault("int8 export", expected="the folder that `make data` makes", actual="none",
+                        remedy="run `make data`")
+        _quantize_convolutions(path, _Pictures(name, load_materials(data, Split.VALIDATION)))
+        quantize_dynamic(path, path, op_types_to_quantize=["MatMul"], per_channel=True, weight_type=QuantType.QInt8,
+                         extra_options={"MatMulConstBOnly": True})
+    elif name == graphs.LANGUAGE:
+        _quantize_language(path, size)
+    elif name == graphs.TEXT:
+        model = onnx.load(path)
+        _gather_int8_rows(model, _table(model, "table.weight"))
+        onnx.save(model, path)
+
+
+class _Pictures(CalibrationDataReader):
+    """Frames of validation scenes, or the crops of the things in them."""
+
+    def __init__(self, name: str, materials: Materials) -> None:
+        self._feeds = self._frames(materials) if name == graphs.VISION else self._crops(materials)
+
+    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+        return next(self._feeds, None)
+
+    def _frames(self, materials: Materials) -> Iterator[dict[str, NDArray[np.float32]]]:
+        for number in range(CALIBRATION_SCENES):
+            yield {"pixels": frame_batch(make_scene(materials, number).frame)[0]}
+
+    def _crops(self, materials: Materials) -> Iterator[dict[str, NDArray[np.float32]]]:
+        for number in range(CALIBRATION_SCENES):
+            scene = make_scene(materials, number)
+            for mask in (None, scene.placed[0].mask):
+                pixels, weights = region_batch(scene.frame, mask)
+                yield {"pixels": pixels, "weights": weights}
+
+
+def _quantize_convolutions(path: Path, pictures: CalibrationDataReader) -> None:
+    quant_pre_process(path, path, skip_symbolic_shape=True)
+    quantize_static(path, path, pictures, quant_format=QuantFormat.QDQ, op_types_to_quantize=["Conv"],
+                    per_channel=True, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8)
+
+
+def _quantize_language(path: Path, size: Size) -> None:
+    """Feed-forward to 4-bit blocks, attention to dynamic int8, embeddings to int8 rows."""
+    model = onnx.load(path)
+    shapes = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
+    feed_forward = {(size.width, size.feed_forward), (size.feed_forward, size.width)}
+    weighted = [node for node in model.graph.node if node.op_type == "MatMul" and node.input[1] in shapes]
+    attention = [node.name for node in weighted if shapes[node.input[1]] not in feed_forward]
+    blocks = MatMulNBitsQuantizer(model, block_size=BLOCK, is_symmetric=True, accuracy_level=FAST_INT8,
+                                  nodes_to_exclude=[node.name for node in model.graph.node
+                                                    if node.op_type == "MatMul" and (
+                                                        node not in weighted or node.name in attention)])
+    blocks.process()
+    onnx.save(blocks.model.model, path)
+    quantize_dynamic(path, path, nodes_to_quantize=attention, per_channel=True, weight_type=QuantType.QInt8,
+                     extra_options={"MatMulConstBOnly": True})
+    model = onnx.load(path)
+    table = _table(model, "language.embedding.weight")
+    _share_with_head(model, table, _gather_int8_rows(model, table))
+    onnx.save(model, path)
+
+
+def _table(model: onnx.ModelProto, suffix: str) -> onnx.TensorProto:
+    return next(tensor for tensor in model.graph.initializer if tensor.name.endswith(suffix))
+
+
+def int8_rows(table: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Symmetric int8 with one scale a row: (rows, width) → values and scales (rows, 1)."""
+    scales = np.maximum(np.abs(table).max(axis=1, keepdims=True), 1e-8) / 127.0
+    return np.rint(table / scales).astype(np.int8), scales.astype(np.float32)
+
+
+def _gather_int8_rows(model: onnx.ModelProto, table: onnx.TensorProto) -> tuple[str, str]:
+    """Read rows of an embedding table as int8 and scale them after; the table is kept transposed for the head.
+
+    returns the names of the int8 table (width, rows) and of its scales (rows,)
+    """
+    graph = model.graph
+    node = next(node for node in graph.node if node.op_type == "Gather" and node.input[0] == table.name)
+    values, scales = int8_rows(numpy_helper.to_array(table))
+    int8, scale = f"{table.name}.int8", f"{table.name}.scale"
+    graph.initializer.extend([numpy_helper.from_array(np.ascontiguousarray(values.T), int8),
+                              numpy_helper.from_array(scales[:, 0].copy(), scale)])
+    output, ids = node.output[0], node.input[1]
+    axes = f"{output}.axes"
+    graph.initializer.append(numpy_helper.from_array(np.array([-1]), axes))
+    replacement = [
+        helper.make_node("Gather", [int8, ids], [f"{output}.columns"], axis=1),  # (width, 1, T)
+        helper.make_node("Transpose", [f"{output}.columns"], [f"{output}.rows"], perm=[1, 2, 0]),
+        helper.make_node("Cast", [f"{output}.rows"], [f"{output}.float"], to=TensorProto.FLOAT),
+        helper.make_node("Gather", [scale, ids], [f"{output}.scales"], axis=0),  # (1, T)
+        helper.make_node("Unsqueeze", [f"{output}.scales", axes], [f"{output}.scale"]),
+        helper.make_node("Mul", [f"{output}.float", f"{output}.scale"], [output]),
+    ]
+    _replace(graph, node, replacement)
+    if not any(table.name in other.input for other in graph.node):
+        graph.initializer.remove(table)
+    return int8, scale
+
+
+def _share_with_head(model: onnx.ModelProto, table: onnx.TensorProto, shared: tuple[str, str]) -> None:
+    """The output head multiplies with the same int8 table: activations are quantized on the way."""
+    graph = model.graph
+    turn = next(node for node in graph.node if node.op_type == "Transpose" and node.input[0] == table.name)
+    head = next(node for node in graph.node if node.op_type == "MatMul" and node.input[1] == turn.output[0])
+    output, (int8, scale) = head.output[0], shared
+    replacement = [
+        helper.make_node("DynamicQuantizeLinear", [head.input[0]],
+                         [f"{output}.quantized", f"{output}.activation_scale", f"{output}.zero"]),
+        helper.make_node("MatMulInteger", [f"{output}.quantized", int8, f"{output}.zero"], [f"{output}.integer"]),
+        helper.make_node("Cast", [f"{output}.integer"], [f"{output}.float"], to=TensorProto.FLOAT),
+        helper.make_node("Mul", [f"{output}.activation_scale", scale], [f"{output}.scale"]),
+        helper.make_node("Mul", [f"{output}.float", f"{output}.scale"], [output]),
+    ]
+    _replace(graph, head, replacement)
+    graph.node.remove(turn)
+    graph.initializer.remove(next(tensor for tensor in graph.initializer if tensor.name == table.name))
+
+
+def _replace(graph: onnx.GraphProto, node: onnx.NodeProto, replacement: list[onnx.NodeProto]) -> None:
+    place = list(graph.node).index(node)
+    graph.node.remove(node)
+    for offset, new in enumerate(replacement):
+        graph.node.insert(place + offset, new)

@@ -1,0 +1,79 @@
+"""Checking a pack before anything of it is opened: manifest, sizes, and the hash of every file."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pixsearch.contract.faults import Fault
+from pixsearch.contract.files import MANIFEST_NAME, read_manifest, verify_files
+from pixsearch.index import schema
+from pixsearch.index.embedder import EmbedderId
+
+FIELDS = {"name": str, "version": int, "licence": str, "calibration": dict, "index": dict, "embedder": dict,
+          "counts": dict, "files": dict}
+REMEDY = "install the pack again"
+
+
+def checksum(manifest: Mapping[str, Any]) -> str:
+    """SHA-256 over a manifest but its "files" (each proves itself), so that damage to the rest shows."""
+    own = {key: value for key, value in manifest.items() if key not in ("files", "checksum")}
+    return hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()
+
+
+def checked_manifest(folder: Path) -> dict[str, Any]:
+    """Read and check a manifest; no other file is touched. Raises Fault."""
+    manifest = read_manifest(folder, schema.PACK_KIND)
+    path = folder / MANIFEST_NAME
+    if manifest.get("kind") != schema.PACK_KIND:
+        raise Fault(f"folder {folder}", expected="a knowledge pack", actual=repr(manifest.get("kind"))[:60],
+                    remedy="check the path")
+    if manifest.get("format_version") != schema.FORMAT_VERSION:
+        raise Fault(f"pack {folder}", expected=f"format version {schema.FORMAT_VERSION}",
+                    actual=repr(manifest.get("format_version"))[:60],
+                    remedy="build it again with this version")
+    if manifest.get("checksum") != checksum(manifest):
+        raise Fault(f"pack manifest {path}", expected="the checksum of its content", actual="another one",
+                    remedy=REMEDY)
+    for field, kind in FIELDS.items():
+        if not isinstance(manifest.get(field), kind):
+            raise Fault(f"pack manifest {path}", expected=f"{field!r} of type {kind.__name__}",
+                        actual=repr(manifest.get(field))[:60], remedy=REMEDY)
+    _check_counts(path, manifest["counts"])
+    for name in manifest["files"]:
+        if not schema.FILE_NAME.fullmatch(name):
+            raise Fault(f"pack manifest {path}", expected="only file names of a pack", actual=repr(name)[:60],
+                        remedy=REMEDY)
+    embedder_of(folder, manifest)
+    return manifest
+
+
+def embedder_of(folder: Path, manifest: dict[str, Any]) -> EmbedderId:
+    """The embedder that the pack was built with. Raises Fault."""
+    try:
+        return EmbedderId(**manifest["embedder"])
+    except (TypeError, ValueError) as error:
+        raise Fault(f"pack manifest {folder / MANIFEST_NAME}", expected="an embedder", actual=str(error),
+                    remedy=REMEDY) from error
+
+
+def verify_pack_files(folder: Path, manifest: dict[str, Any]) -> None:
+    """Check the size, then the hash, of every file; no file may be missing or added. Raises Fault."""
+    for name in manifest["files"]:
+        path = folder / name
+        size = path.stat().st_size if path.is_file() else 0
+        if size > schema.MAX_FILE_BYTES:
+            raise Fault(f"pack file {path}", expected=f"at most {schema.MAX_FILE_BYTES} bytes",
+                        actual=str(size), remedy="split the pack")
+    verify_files(folder, manifest, schema.PACK_KIND)
+
+
+def _check_counts(path: Path, counts: dict[str, Any]) -> None:
+    for name in schema.COUNTS:
+        limit = schema.MAX_ENTITIES if name == "entities" else schema.MAX_VECTORS
+        if name == "facts":
+            limit = schema.MAX_FACTS
+        if type(counts.get(name)) is not int or not 0 <= counts[name] <= limit:
+            raise Fault(f"pack manifest {path}", expected=f"a count of {name} up to {limit}",
+                        actual=repr(counts.get(name))[:60], remedy=REMEDY)

@@ -1,0 +1,99 @@
+"""The form of a pack: file names, limits and SQLite schema. SQLite is the truth, the HNSW file a cache."""
+
+import re
+import sqlite3
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pixsearch.contract.faults import Fault
+from pixsearch.index.hits import View
+
+PACK_KIND = "pack"
+FORMAT_VERSION = 1
+APPLICATION_ID = 0x70787061  # "pxpa" in the SQLite header
+PAGE_BYTES = 4096
+HALF_BYTES = 2  # of a float16
+
+DATABASE_NAME = "knowledge.sqlite"
+INDEX_NAME = "regions.hnsw"
+THUMBNAIL_FOLDER = "thumbnails"
+THUMBNAIL_PIXELS = 160
+FILE_NAME = re.compile(r"knowledge\.sqlite|regions\.hnsw|thumbnails/[0-9]{8}\.webp")
+
+MAX_FILE_BYTES = 2 << 30
+MAX_THUMBNAILS = 8_000  # each has a line in the manifest, which is bounded at 1 MiB
+MAX_ENTITIES = 1_000_000
+MAX_VECTORS = 2_000_000
+MAX_FACTS = 20_000_000
+
+# FTS5 keeps no copy of the words (content=''): entities, aliases and facts hold them already.
+SCHEMA = """
+CREATE TABLE entities(id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, name TEXT NOT NULL,
+                      kind TEXT NOT NULL, text TEXT NOT NULL, source TEXT NOT NULL);
+CREATE TABLE aliases(entity INTEGER NOT NULL REFERENCES entities(id), alias TEXT NOT NULL);
+CREATE TABLE facts(entity INTEGER NOT NULL REFERENCES entities(id), attribute TEXT NOT NULL,
+                   value TEXT NOT NULL);
+CREATE INDEX facts_of_entity ON facts(entity);
+CREATE TABLE vectors(id INTEGER PRIMARY KEY, entity INTEGER NOT NULL REFERENCES entities(id),
+                     view TEXT NOT NULL, embedding BLOB NOT NULL, thumbnail TEXT);
+CREATE INDEX vectors_of_entity ON vectors(entity);
+CREATE TABLE texts(id INTEGER PRIMARY KEY, entity INTEGER NOT NULL REFERENCES entities(id),
+                   embedding BLOB NOT NULL);
+CREATE VIRTUAL TABLE words USING fts5(name, aliases, facts, text, content='',
+                                      tokenize='porter unicode61 remove_diacritics 2');
+"""
+
+COUNTS = {
+    "entities": "SELECT count(*) FROM entities",
+    "facts": "SELECT count(*) FROM facts",
+    "regions": f"SELECT count(*) FROM vectors WHERE view != '{View.IMAGE}'",
+    "images": f"SELECT count(*) FROM vectors WHERE view = '{View.IMAGE}'",
+    "texts": "SELECT count(*) FROM texts",
+}
+
+
+def create_database(path: Path | str) -> sqlite3.Connection:
+    """A new database with the schema. The same inserts give the same bytes."""
+    database = sqlite3.connect(path, isolation_level=None)
+    database.executescript(f"PRAGMA page_size={PAGE_BYTES}; PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; "
+                           f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={FORMAT_VERSION};")
+    database.executescript(SCHEMA)
+    return database
+
+
+def open_database(path: Path) -> sqlite3.Connection:
+    """Open a sealed database read-only. Raises Fault when it is damaged or has anything but our schema.
+
+    The connection may be used from any thread, by one at a time.
+    """
+    uri = f"file:{quote(str(path.resolve()))}?mode=ro&immutable=1"
+    try:
+        database = sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
+        database.executescript("PRAGMA trusted_schema=OFF; PRAGMA query_only=ON; PRAGMA cell_size_check=ON;")
+        if _schema(database) == _schema(create_database(":memory:")):
+            return database
+    except sqlite3.Error as error:
+        raise Fault(f"pack database {path}", expected="an SQLite database", actual=str(error),
+                    remedy="install the pack again") from error
+    database.close()
+    raise Fault(f"pack database {path}", expected=f"the schema of format {FORMAT_VERSION}",
+                actual="another one", remedy="build the pack again with this version")
+
+
+def _schema(database: sqlite3.Connection) -> list[Any]:
+    header = [database.execute(f"PRAGMA {name}").fetchone() for name in ("application_id", "user_version")]
+    return header + database.execute("SELECT type, name, sql FROM sqlite_schema ORDER BY name").fetchall()
+
+
+def to_blob(vector: NDArray[np.float32]) -> bytes:
+    """A vector as stored: little-endian float16."""
+    return vector.astype("<f2").tobytes()
+
+
+def from_blobs(blobs: list[bytes], dimension: int) -> NDArray[np.float32]:
+    """Stored vectors as float32, shape (N, dimension)."""
+    return np.frombuffer(b"".join(blobs), "<f2").reshape(-1, dimension).astype(np.float32)

@@ -1,0 +1,42 @@
+"""Several packs searched as one."""
+
+from collections.abc import Collection, Sequence
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pixsearch.index.hits import ALL_VIEWS, Hit, View, best_first
+from pixsearch.index.pack import Pack
+
+
+class Library:
+    """Mounted packs of one embedder; their hits are merged by score."""
+
+    def __init__(self, packs: Sequence[Pack]) -> None:
+        if len(embedders := {pack.embedder for pack in packs}) > 1:
+            raise ValueError(f"packs of one library need one embedder, got {sorted(e.id for e in embedders)}")
+        self.packs = tuple(packs)
+
+    def search_vectors(self, vector: NDArray[np.floating], view_kinds: Collection[View] = ALL_VIEWS,
+                       k: int = 10) -> list[Hit]:
+        """The k nearest entities of all packs; see `Pack.search_vectors`."""
+        hits = [hit for pack in self.packs for hit in pack.search_vectors(vector, view_kinds, k)]
+        return best_first(hits, k)
+
+    def search_text(self, query: str, vector: NDArray[np.floating] | None = None, k: int = 10) -> list[Hit]:
+        """The k entities of all packs whose words fit best; see `Pack.search_text`."""
+        return best_first([hit for pack in self.packs for hit in pack.search_text(query, vector, k)], k)
+
+    def close(self) -> None:
+        """Close every pack."""
+        for pack in self.packs:
+            pack.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self.close()

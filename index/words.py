@@ -1,0 +1,67 @@
+"""Text search in one pack: FTS5's BM25 and text vectors, each as a score that compares across packs."""
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAX_QUERY_LENGTH = 10_000
+MAX_QUERY_WORDS = 32
+CANDIDATES_PER_HIT = 4
+COLUMN_WEIGHTS = (8.0, 6.0, 2.0, 1.0)  # name, aliases, facts, text
+BM25_SHARE = 0.25
+
+_WORD = re.compile(r"[^\W_]+")
+Query = Callable[..., list[tuple[Any, ...]]]
+
+
+def query_words(query: str) -> list[str]:
+    """The distinct words of a query, lower case, at most 32: letters and digits, so never FTS5 syntax."""
+    return list(dict.fromkeys(_WORD.findall(query[:MAX_QUERY_LENGTH].lower())))[:MAX_QUERY_WORDS]
+
+
+def lexical_scores(execute: Query, words: Sequence[str], entities: int, k: int,
+                   also: Sequence[int] = ()) -> dict[int, float]:
+    """Score entities by words, in [0, 1]: the k best by BM25, and those in `also`.
+
+    The score is the share of the query's words that the entity holds, each word weighted by its rarity in
+    the pack, times 0.75 + 0.25 * (BM25 / best BM25 in the pack). The share compares across packs, which BM25
+    alone does not; BM25 orders entities that hold the same words.
+    """
+    if not words:
+        return {}
+    quoted = [f'"{word}"' for word in words]
+    weights = ", ".join(map(str, COLUMN_WEIGHTS))
+    ranks: dict[int, float] = dict(execute(
+        f"SELECT rowid, bm25(words, {weights}) AS rank FROM words WHERE words MATCH ? "
+        "ORDER BY rank, rowid LIMIT ?",
+        (" OR ".join(quoted), k)))  # type: ignore[arg-type]
+    candidates = sorted(set(ranks) | set(also))
+    marks = ", ".join("?" * len(candidates))
+    found, total = dict.fromkeys(candidates, 0.0), 0.0
+    for word in quoted:
+        holders = execute("SELECT count(*) FROM words WHERE words MATCH ?", (word,))[0][0]
+        weight = math.log((entities + 1) / (holders + 0.5))
+        total += weight
+        for (row,) in execute(f"SELECT rowid FROM words WHERE words MATCH ? AND rowid IN ({marks})",
+                              (word, *candidates)):
+            found[row] += weight
+    best = min(ranks.values(), default=0.0)
+    return {row: share / total * (1 - BM25_SHARE + BM25_SHARE * (ranks.get(row, 0.0) / best if best else 0.0))
+            for row, share in found.items()}
+
+
+def semantic_scores(matrix: NDArray[np.float32], entity_of: NDArray[np.int64], vector: NDArray[np.float32],
+                    k: int) -> dict[int, float]:
+    """The k entities nearest to a text vector, by cosine cut at 0.
+
+    matrix    : float32, shape (N, T), unit rows; entity_of : the entity of each row, shape (N,)
+    """
+    cosines = np.clip(matrix @ vector, 0.0, 1.0)  # (N,)
+    best: dict[int, float] = {}
+    for row in np.argsort(-cosines, kind="stable")[:k]:
+        best.setdefault(int(entity_of[row]), float(cosines[row]))
+    return best

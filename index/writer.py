@@ -1,0 +1,148 @@
+"""Writing a pack: rows into SQLite, thumbnails beside it, the HNSW cache, and the manifest last of all."""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from pixsearch.contract.faults import Fault
+from pixsearch.contract.files import MANIFEST_NAME, atomic_directory, read_manifest, write_manifest
+from pixsearch.index import schema
+from pixsearch.index.embedder import EmbedderId, unit
+from pixsearch.index.hits import View
+from pixsearch.index.manifest import checksum
+from pixsearch.index.nearest import build_index, recipe, save_index
+
+THUMBNAIL_QUALITY = 75
+NO_FACTS: Mapping[str, str] = MappingProxyType({})
+
+
+class PackWriter:
+    """Write a pack folder whole or not at all; the same calls give the same bytes.
+
+    Use as a context manager: leaving the block seals the pack and puts it in place of an older one;
+    an exception leaves everything as it was. Afterwards `manifest` is what was written.
+    `skipped`, rows that the caller left out, is recorded among the counts.
+    """
+
+    def __init__(self, output: Path, *, name: str, embedder: EmbedderId, licence: str, version: int = 1,
+                 calibration: Mapping[str, float] | None = None) -> None:
+        self._output, self._embedder = output, embedder
+        self.manifest: dict[str, Any] = {
+            "format_version": schema.FORMAT_VERSION, "kind": schema.PACK_KIND, "name": name,
+            "version": version, "licence": licence, "calibration": dict(calibration or {}),
+            "embedder": {"id": embedder.id, "dimension": embedder.dimension,
+                         "text_dimension": embedder.text_dimension}}
+        self.skipped = self._vectors = self._thumbnails = 0
+
+    def __enter__(self) -> Self:
+        refuse_foreign(self._output)
+        self._stack = ExitStack()
+        self._folder = self._stack.enter_context(atomic_directory(self._output))
+        self._database = schema.create_database(self._folder / schema.DATABASE_NAME)
+        self._stack.callback(self._database.close)
+        self._database.execute("BEGIN")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        with self._stack:
+            if error is not None:
+                raise error
+            self._seal()
+
+    def add_entity(self, key: str, name: str, *, kind: str = "", text: str = "", source: str = "",
+                   aliases: Sequence[str] = (), facts: Mapping[str, str] = NO_FACTS) -> int:
+        """Add an entity and its words; returns its row id. Raises ValueError when the key is taken."""
+        execute = self._database.execute
+        try:
+            entity = execute("INSERT INTO entities(key, name, kind, text, source) VALUES(?, ?, ?, ?, ?)",
+                             (key, name, kind, text, source)).lastrowid
+        except sqlite3.IntegrityError as error:
+            raise ValueError(f"entity key {key!r} is in the pack already") from error
+        assert entity is not None
+        if entity > schema.MAX_ENTITIES:
+            raise _too_many("entities", schema.MAX_ENTITIES)
+        self._database.executemany("INSERT INTO aliases VALUES(?, ?)", [(entity, alias) for alias in aliases])
+        self._database.executemany("INSERT INTO facts VALUES(?, ?, ?)",
+                                   [(entity, attribute, value) for attribute, value in facts.items()])
+        execute("INSERT INTO words(rowid, name, aliases, facts, text) VALUES(?, ?, ?, ?, ?)",
+                (entity, name, " | ".join(aliases), " | ".join(f"{a}: {v}" for a, v in facts.items()),
+                 f"{kind} {text}"))
+        return entity
+
+    def add_vector(self, entity: int, vector: NDArray[np.floating], view: View = View.PROTOTYPE,
+                   thumbnail: NDArray[np.uint8] | None = None) -> None:
+        """Add a vector, shape (D,), scaled to length one; `thumbnail` is uint8 RGB of any size."""
+        blob = schema.to_blob(unit(vector, self._embedder.dimension))
+        self._vectors += 1
+        if self._vectors > schema.MAX_VECTORS:
+            raise _too_many("vectors", schema.MAX_VECTORS)
+        name = None if thumbnail is None else self._save_thumbnail(thumbnail)
+        self._database.execute("INSERT INTO vectors VALUES(?, ?, ?, ?, ?)",
+                               (self._vectors, entity, str(View(view)), blob, name))
+
+    def add_text_vector(self, entity: int, vector: NDArray[np.floating]) -> None:
+        """Add a vector of the entity's words, shape (T,), scaled to length one."""
+        self._database.execute("INSERT INTO texts(entity, embedding) VALUES(?, ?)",
+                               (entity, schema.to_blob(unit(vector, self._embedder.text_dimension))))
+
+    def _save_thumbnail(self, rgb: NDArray[np.uint8]) -> str:
+        self._thumbnails += 1
+        if self._thumbnails > schema.MAX_THUMBNAILS:
+            raise _too_many("thumbnails", schema.MAX_THUMBNAILS)
+        folder = self._folder / schema.THUMBNAIL_FOLDER
+        folder.mkdir(exist_ok=True)
+        name = f"{self._vectors:08d}.webp"
+        Image.fromarray(shrink(rgb)).save(folder / name, quality=THUMBNAIL_QUALITY)
+        return name
+
+    def _seal(self) -> None:
+        database = self._database
+        database.execute("INSERT INTO words(words) VALUES('optimize')")
+        database.execute("COMMIT")
+        database.execute("VACUUM")
+        counts = {name: database.execute(sql).fetchone()[0] for name, sql in schema.COUNTS.items()}
+        if counts["entities"] == 0:
+            raise Fault(f"pack {self._output}", expected="at least one entity", actual="none",
+                        remedy="add rows to the entity file")
+        self.manifest["counts"] = {**counts, "skipped": self.skipped}
+        self.manifest = seal(self._folder, self.manifest, database)
+        database.close()
+
+
+def shrink(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A picture scaled down to thumbnail size, uint8 RGB; smaller ones stay as they are."""
+    image = Image.fromarray(rgb)
+    image.thumbnail((schema.THUMBNAIL_PIXELS, schema.THUMBNAIL_PIXELS))
+    return np.array(image)
+
+
+def seal(folder: Path, manifest: Mapping[str, Any], database: sqlite3.Connection) -> dict[str, Any]:
+    """Write the HNSW cache of a database and then the manifest, which says what both were made with."""
+    counts = manifest["counts"]
+    if counts["regions"] + counts["images"]:
+        save_index(build_index(database, manifest["embedder"]["dimension"]), folder / schema.INDEX_NAME)
+    complete = {**manifest, "index": recipe()}
+    return write_manifest(folder, {**complete, "checksum": checksum(complete)})
+
+
+def refuse_foreign(output: Path) -> None:
+    """A pack may replace a pack, and nothing else. Raises Fault."""
+    if not output.exists() and not output.is_symlink():
+        return
+    replaceable = output.is_dir() and not output.is_symlink() and (output / MANIFEST_NAME).is_file()
+    if not replaceable or read_manifest(output, schema.PACK_KIND).get("kind") != schema.PACK_KIND:
+        raise Fault(f"output {output}", expected="a new path, or a pack to replace", actual="something else",
+                    remedy="choose another output path")
+
+
+def _too_many(what: str, limit: int) -> Fault:
+    return Fault(f"pack {what}", expected=f"at most {limit}", actual="more",
+                 remedy="split it into several packs")

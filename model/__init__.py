@@ -1,0 +1,1 @@
+"""The segmenting multimodal model: its parts, data, training and evaluation (torch)."""

@@ -1,0 +1,39 @@
+"""Words and the ImageNet classes that they cover: "dog" covers 118 classes, "Egyptian cat" one.
+
+Ties words to class prototypes, so that names ground in real photographs without any mask label.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from pixsearch.model.data.everyday import class_names
+from pixsearch.model.data.wordnet import WordNet
+from pixsearch.model.region import CLASSES
+
+MOST_CLASSES = 500  # a kind that covers more ("entity", "object") says nothing of how a thing looks
+
+
+class Concepts:
+    """Every name of every class and of every kind above it, with the classes below."""
+
+    def __init__(self, data: Path) -> None:
+        wordnet = WordNet(data / "wordnet" / "3.0")
+        covered: dict[str, set[int]] = {}
+        for index, (id, name) in enumerate(class_names().items()):
+            covered.setdefault(name.lower(), set()).add(index)
+            for synset in (id, *wordnet.ancestors(id)):
+                for lemma in wordnet.synset(synset).lemmas:
+                    covered.setdefault(lemma.lower(), set()).add(index)
+        self.classes = {word: sorted(found) for word, found in sorted(covered.items()) if len(found) <= MOST_CLASSES}
+        self.words = list(self.classes)
+
+    def rows(self, words: Sequence[str | None]) -> Tensor:
+        """Which classes each word covers: bool (len(words), CLASSES); a row without any for an unknown word."""
+        table = torch.zeros(len(words), CLASSES, dtype=torch.bool)
+        for row, word in enumerate(words):
+            if word is not None:
+                table[row, self.classes.get(word.lower(), [])] = True
+        return table

@@ -1,0 +1,59 @@
+"""A training run as one TOML file; unknown keys are refused with the nearest known one."""
+
+import difflib
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from pixsearch.contract.faults import Fault
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """What one stage of training does."""
+
+    name: str  # the run's folder under `runs/`
+    stage: int  # 1: sees and says; 2: searches, mixed with stage 1
+    size: str
+    start: str  # folder of the model that training starts from, relative to `runs/`
+    steps: int
+    scenes: int  # of the training split
+    validation_scenes: int
+    batch: int = 8
+    words: int = 16  # names without a picture in each step
+    stage1_share: float = 1.0  # of a batch; the paper mixes 7 : 9 in stage 2
+    rate: float = 2e-4  # of the adapters and special tokens
+    new_rate: float = 1e-3  # of the parts that start from nothing
+    warmup: int = 50
+    betas: tuple[float, float] = (0.9, 0.95)
+    seed: int = 0
+    log_every: int = 10
+    save_every: int = 200
+    validate_every: int = 400
+    validation_batches: int = 12
+
+
+def load_config(path: Path) -> RunConfig:
+    """Read and check a run file. Raises Fault with the line's key."""
+    if not path.is_file():
+        raise Fault(f"run file {path}", expected="a TOML file", actual="none there", remedy="see model/runs/*.toml")
+    try:
+        raw = tomllib.loads(path.read_text())
+    except tomllib.TOMLDecodeError as error:
+        raise Fault(f"run file {path}", expected="TOML", actual=str(error), remedy="mend that line") from error
+    known = {field.name: field for field in fields(RunConfig)}
+    for key in raw:
+        if key not in known:
+            nearest = difflib.get_close_matches(key, known, 1)
+            raise Fault(f"run file {path}", expected=f"keys among {', '.join(known)}", actual=repr(key),
+                        remedy=f"did you mean {nearest[0]!r}?" if nearest else "remove it")
+    raw = {key: tuple(value) if isinstance(value, list) else value for key, value in raw.items()}
+    try:
+        config = RunConfig(**raw)
+    except TypeError as error:
+        raise Fault(f"run file {path}", expected="all keys without a default", actual=str(error),
+                    remedy="add what is missing") from error
+    if config.stage not in (1, 2) or not 0 <= config.stage1_share <= 1:
+        raise Fault(f"run file {path}", expected="stage 1 or 2 and a stage1_share from 0 to 1",
+                    actual=f"stage {config.stage}, stage1_share {config.stage1_share}", remedy="mend the values")
+    return config

@@ -1,0 +1,167 @@
+"""The training corpus on disk: composed scenes seen once by the frozen trunk, their masks and their questions.
+
+The trunk is frozen, so its features are computed once a scene and memory-mapped afterwards; the same goes for the
+crops that the region head is fitted on.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import click
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pixsearch.contract import grammar
+from pixsearch.contract.files import atomic_directory
+from pixsearch.contract.grammar import Modality
+from pixsearch.contract.preprocess import frame_batch
+from pixsearch.model.data.everyday import everyday_entities, everyday_nouns
+from pixsearch.model.data.knowledge import World, make_entities, make_world
+from pixsearch.model.data.places import load_places
+from pixsearch.model.data.questions import make_samples
+from pixsearch.model.data.records import Entity, Place, Sample, Scene, Span, Split, Thing
+from pixsearch.model.data.scenes import SETTINGS, compose
+from pixsearch.model.data.things import load_things
+from pixsearch.model.data.wordnet import WordNet
+from pixsearch.model.vision import Features, Trunk
+
+WORLD_SEED = 20261
+SCENE_SEEDS = {Split.TRAIN: 1_000_000, Split.VALIDATION: 2_000_000, Split.TEST: 3_000_000}
+LEVELS = Features._fields
+SCENES_AT_ONCE = 8
+
+
+@dataclass(frozen=True)
+class Materials:
+    """Everything of one split that scenes and questions are made from."""
+
+    split: Split
+    things: list[Thing]
+    places: list[Place]
+    entities: dict[str, Entity]  # by Thing.id
+    world: World
+
+
+def load_materials(data: Path, split: Split) -> Materials:
+    """Read `make data`'s folder for one split."""
+    things = [thing for thing in load_things(data) if thing.split is split]
+    places = [place for place in load_places(data) if place.split is split]
+    wordnet = WordNet(data / "wordnet" / "3.0")
+    everyday = {**everyday_entities(wordnet), **everyday_nouns(wordnet, things)}
+    return Materials(split, things, places, make_entities(things, split, WORLD_SEED),
+                     make_world(split, WORLD_SEED, places, everyday))
+
+
+def make_scene(materials: Materials, number: int) -> Scene:
+    """The n-th scene of a split."""
+    split = materials.split
+    return compose(SCENE_SEEDS[split] + number, materials.things, materials.places, SETTINGS[split])
+
+
+def scene_samples(materials: Materials, scene: Scene, stages: tuple[int, ...] = (1, 2)) -> list[Sample]:
+    """The questions of a scene, the same ones every time."""
+    rng = Random(scene.seed)
+    return [sample for stage in stages for sample in make_samples(
+        scene, materials.entities, materials.world, materials.split, rng, stage)]
+
+
+class Corpus:
+    """Scenes of one split as the training loop reads them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.features = Features(*(np.load(folder / f"{level}.npy", mmap_mode="r") for level in LEVELS))
+        self.masks: NDArray[np.uint8] = np.load(folder / "masks.npy", mmap_mode="r")  # (all things, M, M) coverage
+        lines = (folder / "samples.jsonl").read_text().splitlines()
+        self.samples = [_sample_from(json.loads(line)) for line in lines]
+        self._of_scene: dict[int, list[Sample]] = {}
+        for one in self.samples:
+            self._of_scene.setdefault(one.scene_seed, []).append(one)
+        self._of_stage = {stage: [one for one in self.samples if one.stage == stage] for stage in (1, 2)}
+        description = json.loads((folder / "corpus.json").read_text())
+        self.first_mask: list[int] = description["first_mask"]  # of each scene
+        self.first_seed: int = description["first_seed"]
+
+    def of_stage(self, stage: int) -> list[Sample]:
+        """The samples of a stage."""
+        return self._of_stage[stage]
+
+    def referred(self, sample: Sample) -> list[tuple[Sample, int]]:
+        """All spans of all samples of the sample's scene: (sample, number of the span)."""
+        return [(one, number) for one in self._of_scene[sample.scene_seed] for number in range(len(one.spans))]
+
+    def scene_of(self, sample: Sample) -> int:
+        """Row of the sample's scene in `features`."""
+        return sample.scene_seed - self.first_seed
+
+    def scene_features(self, rows: list[int]) -> Features:
+        """Trunk features of scenes, float32."""
+        return Features(*(torch.from_numpy(np.asarray(level[rows], dtype=np.float32)) for level in self.features))
+
+    def mask(self, sample: Sample, thing: int) -> NDArray[np.float32]:
+        """Coverage 0..1 of a thing of the sample's scene, (MASK_PIXELS, MASK_PIXELS) of the letterboxed square."""
+        return self.masks[self.first_mask[self.scene_of(sample)] + thing].astype(np.float32) / 255.0
+
+
+def build_corpus(folder: Path, data: Path, split: Split, scenes: int, trunk: Trunk) -> Corpus:
+    """Compose `scenes` scenes, see them once and write the corpus, unless it is there."""
+    if not folder.exists():
+        with atomic_directory(folder) as temporary:
+            _write(temporary, load_materials(data, split), scenes, trunk.eval())
+    return Corpus(folder)
+
+
+def _write(folder: Path, materials: Materials, count: int, trunk: Trunk) -> None:
+    stores: list[NDArray[np.float16]] = []
+    masks: list[NDArray[np.uint8]] = []
+    first_mask: list[int] = []
+    with (folder / "samples.jsonl").open("w") as samples, click.progressbar(
+            length=count, label=f"{materials.split} scenes", file=sys.stderr, show_pos=True) as bar:
+        for start, pixels, scenes in _seen(materials, count):
+            with torch.inference_mode():
+                features = trunk(pixels)
+            if not stores:
+                stores = [np.lib.format.open_memmap(folder / f"{level}.npy", mode="w+", dtype=np.float16,
+                                                    shape=(count, *values.shape[1:]))
+                          for level, values in zip(LEVELS, features, strict=True)]
+            for store, values in zip(stores, features, strict=True):
+                store[start:start + len(scenes)] = values.numpy()
+            for scene in scenes:
+                first_mask.append(len(masks))
+                masks += _coverage(scene)
+                samples.writelines(json.dumps(_sample_to(sample)) + "\n"
+                                   for sample in scene_samples(materials, scene))
+            bar.update(len(scenes))
+    np.save(folder / "masks.npy", np.stack(masks))
+    (folder / "corpus.json").write_text(json.dumps(
+        {"first_mask": first_mask, "first_seed": SCENE_SEEDS[materials.split]}))
+
+
+def _seen(materials: Materials, count: int) -> Iterator[tuple[int, torch.Tensor, list[Scene]]]:
+    for start in range(0, count, SCENES_AT_ONCE):
+        scenes = [make_scene(materials, number) for number in range(start, min(count, start + SCENES_AT_ONCE))]
+        yield start, torch.from_numpy(np.concatenate([frame_batch(scene.frame)[0] for scene in scenes])), scenes
+
+
+def _coverage(scene: Scene) -> list[NDArray[np.uint8]]:
+    letterbox = frame_batch(scene.frame)[1]
+    return [np.rint(letterbox.place_mask(placed.mask) * 255).astype(np.uint8) for placed in scene.placed]
+
+
+def _sample_to(sample: Sample) -> dict[str, Any]:
+    return {**asdict(sample), "trace": grammar.render(sample.trace)}
+
+
+def _sample_from(record: dict[str, Any]) -> Sample:
+    return Sample(**{**record, "split": Split(record["split"]), "trace": grammar.parse(record["trace"]),
+                     "modality": Modality(record["modality"]) if record["modality"] else None,
+                     "spans": tuple(Span(**span) for span in record["spans"]),
+                     "point": tuple(record["point"]) if record["point"] else None,
+                     "accepted": tuple(record["accepted"])})
+
+

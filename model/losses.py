@@ -1,0 +1,73 @@
+"""The paper's losses over one batch (PixSearch §3.4), and one more that ties names to class prototypes."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from pixsearch.model.batches import IGNORED, Batch
+from pixsearch.model.masks import Prompts, mask_losses
+from pixsearch.model.network import PixSearch
+from pixsearch.model.tagger import pool_span, tag_loss
+
+LANGUAGE_WEIGHT, TAG_WEIGHT, ANCHOR_WEIGHT, NAME_WEIGHT = 1.0, 2.0, 0.1, 0.5
+
+
+@dataclass(frozen=True)
+class Anchors:
+    """Where the frozen language model keeps the words of spans: the targets of the Gaussian KL term.
+
+    Both sides are Gaussians with the same spread (the anchors' own variance), so that the divergence is half the
+    squared distance of their means over that variance.
+    """
+
+    means: dict[str, Tensor]  # phrase → (width,)
+    variance: float
+
+    def of(self, phrases: list[str]) -> Tensor:
+        """(len(phrases), width)."""
+        return torch.stack([self.means[phrase] for phrase in phrases])
+
+    def divergence(self, phrases: list[str], spans: Tensor) -> Tensor:
+        """Mean KL from the anchors of `phrases` to span embeddings (N, width)."""
+        return (spans - self.of(phrases)).square().mean() / (2 * self.variance)
+
+
+def name_loss(model: PixSearch, spans: Tensor, covered: Tensor) -> Tensor:
+    """Names must look like the classes that they cover: spans (N, width), covered bool (N, CLASSES)."""
+    known = covered.any(dim=1)
+    if not known.any():
+        return spans.sum() * 0.0
+    scores = model.region.class_logits(model.decoder.expected_look(spans[known])).log_softmax(dim=-1)
+    return -scores.masked_fill(~covered[known], -torch.inf).logsumexp(dim=-1).mean()
+
+
+def batch_losses(model: PixSearch, batch: Batch, anchors: Anchors) -> dict[str, Tensor]:
+    """All losses of a batch, already weighted; their sum is what training minimises."""
+    image_tokens, detail, context, dense = model.see(batch.features)
+    hidden, _ = model.language(model.language.embed(batch.ids, image_tokens))
+    counted = batch.labels[:, 1:] != IGNORED
+    logits = model.language.logits(hidden[:, :-1][counted])
+    losses = {"language": LANGUAGE_WEIGHT * F.cross_entropy(logits, batch.labels[:, 1:][counted])}
+
+    words = hidden[batch.segment_rows[:, None], batch.segment_positions] * batch.segment_valid[..., None]
+    losses["tags"] = TAG_WEIGHT * tag_loss(model.tagger(words, batch.segment_valid), batch.tags)
+    spans = pool_span(words[batch.query_segments], batch.query_spans)
+    # other things of the same scenes cost no language pass: their words are read where the anchors keep them
+    other = batch.other
+    scenes = torch.cat([batch.segment_rows[batch.query_segments], other.rows])
+    prompts = Prompts(*(torch.cat(pair) for pair in zip(batch.prompts, other.prompts, strict=True)))
+    queries = torch.cat([spans, anchors.of(other.phrases)])
+    masks, quality = model.decoder(queries, detail[scenes], context[scenes], dense[scenes], prompts)
+    losses |= mask_losses(masks, quality, torch.cat([batch.gold, other.gold]))
+    losses["anchor"] = ANCHOR_WEIGHT * anchors.divergence(batch.phrases, spans)
+    losses["names"] = NAME_WEIGHT * name_loss(model, queries, torch.cat([batch.concepts, other.concepts]))
+    return losses
+
+
+def word_losses(model: PixSearch, ids: Tensor, spans: Tensor, covered: Tensor) -> dict[str, Tensor]:
+    """Names without any picture: ids (B, T), span weights (B, T), covered bool (B, CLASSES)."""
+    blank = torch.zeros(len(ids), 1, model.size.width)
+    hidden, _ = model.language(model.language.embed(ids, blank))
+    return {"words": NAME_WEIGHT * name_loss(model, pool_span(hidden, spans), covered)}

@@ -1,0 +1,97 @@
+"""The whole model: vision, language, span tagger, mask decoder, region head and text vectors."""
+
+import torch
+from peft import LoraConfig, inject_adapter_in_model
+from peft.tuners.lora import LoraLayer
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from pixsearch.contract.grammar import SPECIAL_TOKENS
+from pixsearch.model.language import Language
+from pixsearch.model.masks import MaskDecoder, Prompts
+from pixsearch.model.region import RegionHead
+from pixsearch.model.sizes import Size
+from pixsearch.model.tagger import SpanTagger, last_span, pool_span
+from pixsearch.model.vision import Features, ImageProjector, Pyramid, efficientnet_lite0, random_trunk
+
+ADAPTED = ["q", "k", "v", "o", "gate", "up", "down"]
+
+
+class TextEncoder(nn.Module):
+    """Static text vectors: the weighted mean of one vector a token (after Model2Vec; see `text_vectors.py`)."""
+
+    def __init__(self, size: Size, vocabulary: int) -> None:
+        super().__init__()
+        self.table = nn.Embedding(vocabulary, size.text)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """Ids (B, T) → unit vectors (B, text)."""
+        return F.normalize(self.table(ids).sum(dim=1), dim=-1)
+
+
+class PixSearch(nn.Module):
+    """One class for every size; the parts are what the device runs as separate graphs."""
+
+    def __init__(self, size: Size, vocabulary: int, pad: int) -> None:
+        super().__init__()
+        self.size = size
+        self.trunk = efficientnet_lite0()[0] if size.pretrained else random_trunk(size.trunk)
+        self.pyramid = Pyramid(size)
+        self.projector = ImageProjector(size)
+        self.language = Language(size, vocabulary, pad)
+        self.tagger = SpanTagger(size)
+        self.decoder = MaskDecoder(size)
+        self.region = RegionHead(size)
+        self.text = TextEncoder(size, vocabulary)
+
+    def see(self, features: Features) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """→ image tokens (B, N, width), detail, context and dense region vectors: the vision graph's outputs."""
+        detail, context = self.pyramid(features)
+        return self.projector(features), detail, context, self.region.dense(features)
+
+    def segment(self, hidden: Tensor, valid: Tensor, detail: Tensor, context: Tensor, dense: Tensor,
+                prompts: Prompts) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The mask graph: words (N, S, width) → tag logits, span weights, mask logits and predicted IoU."""
+        tags = self.tagger(hidden, valid)
+        span = last_span(tags, valid)
+        logits, quality = self.decoder(pool_span(hidden, span), detail, context, dense, prompts)
+        return tags, span, logits, quality.sigmoid()
+
+
+def add_adapters(model: PixSearch, seed: int) -> None:
+    """Put LoRA on the language part and leave only what is trained requiring gradients.
+
+    Trained: adapters, the rows of the special tokens, and every new part. Frozen: trunk, words, region head (fitted
+    before, see `region_fit.py`) and text vectors.
+    """
+    torch.manual_seed(seed)
+    rank = model.size.lora_rank
+    inject_adapter_in_model(LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=ADAPTED), model.language)
+    for part in (model.trunk, model.region, model.text):
+        part.requires_grad_(False)
+    rows = model.language.embedding.weight
+    rows.requires_grad_(True)
+    special = torch.zeros(rows.shape[0], 1)
+    special[:len(SPECIAL_TOKENS)] = 1.0
+    rows.register_hook(lambda gradient: gradient * special)
+
+
+def merge_adapters(model: PixSearch) -> None:
+    """Fold the adapters into the weights they adapt, for export and as a start of the next training."""
+    for name, module in list(model.language.named_modules()):
+        if isinstance(module, LoraLayer):
+            module.merge()
+            parent, _, leaf = name.rpartition(".")
+            setattr(model.language.get_submodule(parent), leaf, module.get_base_layer())
+
+
+def trained_parameters(model: PixSearch) -> dict[str, nn.Parameter]:
+    """What the optimiser moves, by name."""
+    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+
+
+def count_parameters(module: nn.Module) -> int:
+    """Number of parameters."""
+    return sum(parameter.numel() for parameter in module.parameters())
+
+

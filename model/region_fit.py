@@ -1,0 +1,124 @@
+"""Fitting the region head: views of one thing fall together, and real classes stay where the classifier sees them.
+
+The head is linear on frozen features, so it is fitted on cached pooled features in about a minute and frozen before
+the language part trains.
+
+Two losses: a contrastive one between a thing's reference view and its views in scenes (InfoNCE, arXiv 1807.03748),
+and the divergence between the similarities to the prototypes and the classifier's own opinion. Features pushed along
+the rows of the classifier stand in for photographs of the classes that our pictures do not show.
+"""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from pixsearch.contract.files import atomic_directory
+from pixsearch.contract.preprocess import region_batch
+from pixsearch.model.corpus import WORLD_SEED, Materials
+from pixsearch.model.data.views import augmented_view, reference_view
+from pixsearch.model.region import RegionHead
+from pixsearch.model.vision import Trunk
+
+VIEWS = 10  # augmented views a thing
+VIEWS_AT_ONCE = 16
+TEMPERATURE = 0.07
+CLASS_TEMPERATURE = 1.0
+CONTRAST_WEIGHT, CLASS_WEIGHT = 1.0, 1.0
+BATCH, STEPS, RATE = 384, 1500, 2e-3
+PUSH = (0.0, 6.0)  # how far along a classifier row, in rows' mean length
+
+
+@dataclass(frozen=True)
+class Views:
+    """Pooled features: one reference and VIEWS augmented views a thing."""
+
+    reference: Tensor  # (things, c32)
+    augmented: Tensor  # (things, VIEWS, c32)
+
+
+def pooled_views(folder: Path, materials: Materials, trunk: Trunk) -> Views:
+    """Pooled trunk features of a split's things, computed once and kept under `folder`."""
+    if not folder.exists():
+        with atomic_directory(folder) as temporary:
+            features = _see(materials, trunk.eval())
+            np.save(temporary / "pooled.npy", features.numpy())
+    pooled = torch.from_numpy(np.load(folder / "pooled.npy"))  # (things, 1 + VIEWS, c32)
+    return Views(pooled[:, 0], pooled[:, 1:])
+
+
+def _see(materials: Materials, trunk: Trunk) -> Tensor:
+    rng = np.random.default_rng(WORLD_SEED)
+    rows = []
+    with torch.inference_mode(), click.progressbar(
+            materials.things, label=f"{materials.split} views", file=sys.stderr, show_pos=True) as bar:
+        for thing in bar:
+            views = [reference_view(thing, WORLD_SEED)]
+            views += [augmented_view(thing, materials.places[rng.integers(len(materials.places))], rng)
+                      for _ in range(VIEWS)]
+            crops = [region_batch(view, mask if mask.any() else None) for view, mask in views]
+            pixels = torch.from_numpy(np.concatenate([pixels for pixels, _ in crops]))
+            weights = torch.from_numpy(np.concatenate([weights for _, weights in crops]))
+            rows.append((trunk(pixels).head * weights).sum(dim=(2, 3)))
+    return torch.stack(rows)
+
+
+def start_from_classifier(head: RegionHead, rows: Tensor) -> None:
+    """Begin with the classifier's principal directions, in which its rows are the prototypes."""
+    centred = rows - rows.mean(dim=0)
+    directions = torch.linalg.svd(centred, full_matrices=False).Vh[:head.project.out_features]
+    with torch.no_grad():
+        head.project.weight.copy_(directions)
+        head.project.bias.zero_()
+        head.prototypes.copy_(F.normalize(centred @ directions.T, dim=-1))
+
+
+def fit_region_head(head: RegionHead, views: Views, rows: Tensor, biases: Tensor, seed: int) -> dict[str, float]:
+    """Train the head in place; returns the last losses. `rows`, `biases`: the classifier's (1000, c32), (1000,)."""
+    start_from_classifier(head, rows)
+    generator = torch.Generator().manual_seed(seed)
+    optimiser = torch.optim.AdamW(head.parameters(), lr=RATE, weight_decay=0.0)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, STEPS)
+    spread = views.augmented.flatten(0, 1)
+    unit = rows / rows.norm(dim=1).mean() * spread.norm(dim=1).mean() / 10
+    things, count = views.augmented.shape[:2]
+    losses: dict[str, Tensor] = {}
+    with click.progressbar(range(STEPS), label="region head", file=sys.stderr) as bar:
+        for _ in bar:
+            chosen = torch.randperm(things, generator=generator)[:BATCH]
+            view = torch.randint(count, (len(chosen),), generator=generator)
+            seen = views.augmented[chosen, view]
+            losses["contrast"] = _contrast(head(views.reference[chosen]), head(seen))
+            classes = torch.randint(len(rows), (len(chosen),), generator=generator)
+            push = torch.empty(len(chosen), 1).uniform_(*PUSH, generator=generator)
+            pushed = (seen + push * unit[classes]).clamp(min=0.0, max=6.0)  # the trunk ends in a ReLU6
+            features = torch.cat([seen, pushed])
+            losses["class"] = F.kl_div(
+                head.class_logits(head(features)).log_softmax(dim=-1),
+                ((features @ rows.T + biases) / CLASS_TEMPERATURE).softmax(dim=-1), reduction="batchmean")
+            loss = CONTRAST_WEIGHT * losses["contrast"] + CLASS_WEIGHT * losses["class"]
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+    with torch.no_grad():
+        head.prototypes.copy_(F.normalize(head.prototypes, dim=-1))
+    return {name: value.item() for name, value in losses.items()}
+
+
+def _contrast(references: Tensor, seen: Tensor) -> Tensor:
+    scores = references @ seen.T / TEMPERATURE
+    gold = torch.arange(len(scores))
+    return (F.cross_entropy(scores, gold) + F.cross_entropy(scores.T, gold)) / 2
+
+
+def view_recall(head: RegionHead, views: Views) -> float:
+    """Share of augmented views whose nearest reference is their own thing's."""
+    with torch.inference_mode():
+        found = (head(views.augmented) @ head(views.reference).T).argmax(dim=-1)  # (things, VIEWS)
+        return float((found == torch.arange(len(found))[:, None]).float().mean())

@@ -1,0 +1,143 @@
+"""The one training loop, for both stages and every size. A run continues where it was cut."""
+
+import json
+import math
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+from torch import Tensor
+
+from pixsearch.contract.tokenizer import Tokenizer
+from pixsearch.model.anchors import fit_anchors
+from pixsearch.model.batches import make_batch
+from pixsearch.model.checkpoint import Checkpoint, load_model, load_progress, save_model, save_progress
+from pixsearch.model.concepts import Concepts
+from pixsearch.model.config import RunConfig
+from pixsearch.model.corpus import Corpus, build_corpus
+from pixsearch.model.curves import plot_curves
+from pixsearch.model.data.records import Sample, Split
+from pixsearch.model.losses import Anchors, batch_losses, word_losses
+from pixsearch.model.namings import name_batch
+from pixsearch.model.network import PixSearch, add_adapters, merge_adapters, trained_parameters
+from pixsearch.model.prepare import prepare
+from pixsearch.model.sizes import size_named
+from pixsearch.model.validation import validate
+
+LOG_FILE, PROGRESS_FILE, CURVES_FILE = "log.jsonl", "progress.safetensors", "curves.png"
+GRADIENT_LIMIT = 1.0
+
+
+def learning_rate(step: int, config: RunConfig) -> float:
+    """Share of the full rate: linear warm-up, then half a cosine down to a twentieth."""
+    if step < config.warmup:
+        return (step + 1) / config.warmup
+    done = (step - config.warmup) / max(1, config.steps - config.warmup)
+    return 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+
+
+def draw(corpus: Corpus, config: RunConfig, step: int) -> list[Sample]:
+    """The samples of a step: the same ones for the same seed, whenever the run was resumed."""
+    rng = np.random.default_rng([config.seed, step])
+    exact = config.batch * (config.stage1_share if config.stage == 2 else 1.0)
+    first = math.floor(exact) + int(rng.random() < exact % 1)  # met on average where it is no whole number
+    chosen: list[Sample] = []
+    for stage, count in ((1, first), (2, config.batch - first)):
+        pool = corpus.of_stage(stage)
+        chosen += [pool[i] for i in rng.integers(len(pool), size=count)]
+    return chosen
+
+
+class Run:
+    """One run's state on disk and in memory."""
+
+    def __init__(self, config: RunConfig, data: Path, runs: Path) -> None:
+        self.config, self.folder = config, runs / f"{config.name}.run"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        start = runs / config.start
+        checkpoint = load_model(start) if start.exists() else prepare(size_named(config.size), data, runs)
+        self.model, self.backend = checkpoint.model, checkpoint.backend
+        self.tokenizer = Tokenizer(self.backend)
+        self.corpus, self.held_out = (
+            build_corpus(runs / "corpus" / f"{split}-{count}", data, split, count, self.model.trunk)
+            for split, count in ((Split.TRAIN, config.scenes), (Split.VALIDATION, config.validation_scenes)))
+        self.concepts = Concepts(data)
+        self.anchors: Anchors = fit_anchors(self.model, self.tokenizer, [self.corpus, self.held_out])
+        add_adapters(self.model, config.seed)
+        self.optimiser = self._optimiser()
+        progress = self.folder / PROGRESS_FILE
+        self.step = load_progress(progress, self.model, self.optimiser) if progress.exists() else 0
+
+    def _optimiser(self) -> torch.optim.AdamW:
+        """The paper's AdamW: betas 0.9 and 0.95, no weight decay; what is new learns faster than what is adapted."""
+        trained = trained_parameters(self.model)
+        adapted = [parameter for name, parameter in trained.items() if name.startswith("language.")]
+        new = [parameter for name, parameter in trained.items() if not name.startswith("language.")]
+        return torch.optim.AdamW([{"params": adapted, "full": self.config.rate},
+                                  {"params": new, "full": self.config.new_rate}],
+                                 lr=self.config.rate, betas=self.config.betas, weight_decay=0.0)
+
+    def train_step(self) -> dict[str, float]:
+        """One step; returns the weighted losses."""
+        config = self.config
+        rng = np.random.default_rng([config.seed, self.step, 1])
+        samples = draw(self.corpus, config, self.step)
+        losses = batch_losses(self.model, make_batch(samples, self.corpus, self.tokenizer, self.concepts, rng),
+                              self.anchors)
+        losses |= word_losses(self.model, *name_batch(self.concepts, self.tokenizer, config.words, rng))
+        total = torch.stack(list(losses.values())).sum()
+        for group in self.optimiser.param_groups:
+            group["lr"] = group["full"] * learning_rate(self.step, config)
+        self.optimiser.zero_grad()
+        total.backward()
+        parameters: list[Tensor] = [p for group in self.optimiser.param_groups for p in group["params"]]
+        torch.nn.utils.clip_grad_norm_(parameters, GRADIENT_LIMIT)
+        self.optimiser.step()
+        self.step += 1
+        return {name: loss.item() for name, loss in losses.items()}
+
+    def save(self) -> None:
+        """Keep what a resumed run needs."""
+        save_progress(self.folder / PROGRESS_FILE, self.model, self.optimiser, self.step)
+
+    def log(self, record: dict[str, object]) -> None:
+        """Append one line to the run's log and redraw its curves."""
+        with (self.folder / LOG_FILE).open("a") as stream:
+            stream.write(json.dumps({"step": self.step, **record}) + "\n")
+        plot_curves(self.folder / LOG_FILE, self.folder / CURVES_FILE)
+
+
+def train(config: RunConfig, data: Path, runs: Path, on_step: Callable[[Run], None] | None = None) -> PixSearch:
+    """Run a stage to its end and write the merged model to `runs/<name>`. `on_step` is called after every step."""
+    run = Run(config, data, runs)
+    recent: list[dict[str, float]] = []
+    began = time.monotonic()
+    with click.progressbar(length=config.steps, label=config.name, file=sys.stderr, show_pos=True, show_eta=True,
+                           item_show_func=lambda _: _summary(recent)) as bar:
+        bar.update(run.step)
+        while run.step < config.steps:
+            recent.append(run.train_step())
+            bar.update(1)
+            if run.step % config.log_every == 0:
+                means = {name: float(np.mean([one[name] for one in recent if name in one]))
+                         for name in sorted({name for one in recent for name in one})}
+                run.log({"losses": means, "seconds": round(time.monotonic() - began, 1)})
+                recent.clear()
+            if run.step % config.validate_every == 0 or run.step == config.steps:
+                run.log({"validation": validate(run.model, run.held_out, run.tokenizer, run.concepts, config)})
+            if run.step % config.save_every == 0 or run.step == config.steps:
+                run.save()
+            if on_step:
+                on_step(run)
+    merge_adapters(run.model)
+    save_model(runs / config.name, Checkpoint(run.model, run.backend, {"stage": config.stage, "run": asdict(config)}))
+    return run.model
+
+
+def _summary(recent: list[dict[str, float]]) -> str:
+    return f"loss {sum(recent[-1].values()):.2f}" if recent else ""

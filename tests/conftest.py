@@ -1,0 +1,66 @@
+"""Fixtures that command-line, glasses and page tests share: a small real bundle, a pack of it, a runner."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from edge_builders import GREEN, RED, a_bundle, a_frame
+from PIL import Image
+
+from pixsearch.apps.main import cli
+from pixsearch.edge.assistant import open_assistant
+from pixsearch.edge.bundle import Bundle
+from pixsearch.edge.embedder import BundleEmbedder
+from pixsearch.index.embedder import EmbedderId
+from pixsearch.index.hits import View
+from pixsearch.index.writer import PackWriter
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture(scope="session")
+def red_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle that cuts out what is red and names the first hit "owl"."""
+    return a_bundle(tmp_path_factory.mktemp("bundle") / "red")
+
+
+@pytest.fixture(scope="session")
+def red_pack(red_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A pack of that bundle's embedder with a red owl and a green leaf."""
+    return colour_pack(tmp_path_factory.mktemp("pack") / "colours.pxpack", red_bundle)
+
+
+def colour_pack(folder: Path, bundle: Path, embedder: str = "red-1") -> Path:
+    embed = BundleEmbedder(Bundle.load(bundle, threads=1))
+    with PackWriter(folder, name="colours", embedder=EmbedderId(embedder, 3, 3), licence="CC0") as writer:
+        for name, colour in (("owl", RED), ("leaf", GREEN)):
+            picture = np.full((50, 50, 3), colour, np.uint8)
+            row = writer.add_entity(
+                name, name, facts={"colour": "red" if name == "owl" else "green"}, source="guide"
+            )
+            writer.add_vector(row, embed.region(picture, None), View.REGION, thumbnail=picture)
+            writer.add_text_vector(row, embed.text(name))
+    return folder
+
+
+@pytest.fixture
+def red_assistant(red_bundle: Path, red_pack: Path):
+    with open_assistant(red_bundle, [red_pack], threads=1) as assistant:
+        yield assistant
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """A grey picture with a red box, 300 x 200 pixels."""
+    path = tmp_path / "photo.png"
+    Image.fromarray(a_frame()).save(path)
+    return path
+
+
+@pytest.fixture
+def run(red_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs a command line with the small bundle as the shipped one."""
+    monkeypatch.setenv("PIXSEARCH_BUNDLE", str(red_bundle))
+    return lambda *arguments: CliRunner().invoke(cli, [str(one) for one in arguments])

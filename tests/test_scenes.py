@@ -1,0 +1,211 @@
+"""Composed scenes: the same from the same seed, exact masks, and splits that share nothing."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from pixsearch.model.data import cutouts
+from pixsearch.model.data.degrade import Camera
+from pixsearch.model.data.records import FRAME_HEIGHT, FRAME_WIDTH, Place, Split, Thing
+from pixsearch.model.data.scenes import SETTINGS, augmented_view, compose, place_view, reference_view
+from pixsearch.model.data.settings import SceneSettings
+
+CLEAR = Camera(
+    exposure=(1, 1),
+    dark_chance=0,
+    dark_exposure=(1, 1),
+    cast=0,
+    blur_chance=0,
+    blur_pixels=(0, 0),
+    noise=(0, 0),
+    jpeg=(100, 100),
+)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread():
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    yield
+    cv2.setNumThreads(threads)
+
+
+def a_cutout(path: Path, colour: tuple[int, int, int], size: tuple[int, int] = (120, 90)) -> Path:
+    """An ellipse of one colour on nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture = Image.new("RGBA", size, (0, 0, 0, 0))
+    ImageDraw.Draw(picture).ellipse((5, 5, size[0] - 6, size[1] - 6), fill=(*colour, 255))
+    picture.save(path)
+    return path
+
+
+def a_photograph(path: Path, seed: int, size: tuple[int, int] = (700, 500)) -> Path:
+    """Smooth random colours, like an out-of-focus photograph."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    grid = np.random.default_rng(seed).integers(30, 220, (5, 7, 3)).astype(np.uint8)
+    Image.fromarray(grid).resize(size, Image.Resampling.BICUBIC).save(path, quality=95)
+    return path
+
+
+@pytest.fixture
+def things(tmp_path: Path) -> list[Thing]:
+    colours = {"red": (210, 20, 20), "green": (20, 160, 30), "blue": (20, 40, 220), "yellow": (240, 220, 20)}
+    return [
+        Thing(
+            f"{noun}/{colour}",
+            noun,
+            kind,
+            Split.TRAIN,
+            a_cutout(tmp_path / f"{noun}-{colour}.png", value),
+            False,
+            colour,
+        )
+        for noun, kind in (("ball", "toy"), ("kite", "toy"), ("cup", "dish"))
+        for colour, value in colours.items()
+    ]
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> list[Place]:
+    return [Place(f"place{n}", Split.TRAIN, a_photograph(tmp_path / f"{n}.jpg", n)) for n in range(3)]
+
+
+@pytest.fixture
+def scenes(things, places):
+    return [compose(seed, things, places, SETTINGS[Split.TRAIN]) for seed in range(25)]
+
+
+def test_the_same_seed_composes_the_same_scene(things, places):
+    settings = SETTINGS[Split.TEST]
+    first, again, other = (compose(seed, things, places, settings) for seed in (7, 7, 8))
+    assert np.array_equal(first.frame, again.frame)
+    assert [(one.thing.id, one.box, one.depth) for one in first.placed] == [
+        (one.thing.id, one.box, one.depth) for one in again.placed
+    ]
+    assert all(np.array_equal(a.mask, b.mask) for a, b in zip(first.placed, again.placed, strict=True))
+    assert not np.array_equal(first.frame, other.frame)
+
+
+def test_masks_are_disjoint_and_boxes_are_tight(scenes):
+    for scene in scenes:
+        assert scene.frame.shape == (FRAME_HEIGHT, FRAME_WIDTH, 3) and scene.frame.dtype == np.uint8
+        assert 1 <= len(scene.placed) <= 6
+        assert sum(one.mask.astype(int) for one in scene.placed).max() == 1
+        assert sorted(one.depth for one in scene.placed) == list(range(len(scene.placed)))
+        centres = [one.box[0] + one.box[2] for one in scene.placed]
+        assert centres == sorted(centres)
+        for one in scene.placed:
+            rows, columns = np.nonzero(one.mask)
+            assert one.mask.shape == (FRAME_HEIGHT, FRAME_WIDTH)
+            assert one.box == (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+
+
+def test_masks_lie_exactly_on_the_pixels_of_their_things(things, places):
+    plain = SceneSettings(
+        **{
+            **vars(SETTINGS[Split.TRAIN]),
+            "camera": CLEAR,
+            "gain": 0,
+            "contrast": (1, 1),
+            "offset": 0,
+            "shadow": 0,
+        }
+    )
+    for seed in range(6):
+        scene = compose(seed, things[:1], places, plain)
+        distance = np.abs(scene.frame.astype(int) - (210, 20, 20)).max(axis=-1)
+        inner = cv2.erode(scene.placed[0].mask.astype(np.uint8), np.ones((7, 7))) > 0
+        outer = cv2.dilate(scene.placed[0].mask.astype(np.uint8), np.ones((7, 7))) > 0
+        assert inner.any() and distance[inner].max() < 30
+        assert distance[~outer].mean() > 40
+
+
+def test_every_thing_stays_visible_and_its_share_is_true(things, places):
+    shares = []
+    settings = SceneSettings(
+        **{
+            **vars(SETTINGS[Split.TRAIN]),
+            "side": (0.5, 0.5),
+            "occluding": 1.0,
+            "outside": 0.0,
+            "degrees": 0,
+            "wild_chance": 0,
+            "tilt": 0,
+            "skew": 0,
+        }
+    )
+    whole = compose(0, things[:1], places, settings).placed[0].mask.sum()
+    for seed in range(15):
+        for one in compose(seed, things, places, settings).placed:
+            assert one.visible >= settings.visible
+            assert one.visible == pytest.approx(one.mask.sum() / whole, rel=0.01)
+            shares.append(one.visible)
+    assert min(shares) < 0.9 and max(shares) == 1.0
+
+
+def test_at_least_a_third_of_the_scenes_need_more_than_a_noun(things, places):
+    many = [compose(seed, things, places, SETTINGS[Split.TRAIN]) for seed in range(40)]
+    rivals = [len({one.thing.category for one in scene.placed}) < len(scene.placed) for scene in many]
+    assert sum(rivals) >= len(many) / 3
+    assert all(len({one.thing.id for one in scene.placed}) == len(scene.placed) for scene in many)
+
+
+def test_the_test_split_looks_different_from_training(things, places):
+    training, test = SETTINGS[Split.TRAIN], SETTINGS[Split.TEST]
+    assert {"side", "degrees", "skew", "tilt", "zoom", "camera"} <= {
+        name for name in vars(test) if getattr(test, name) != getattr(training, name)
+    }
+    assert not np.array_equal(
+        compose(3, things, places, training).frame, compose(3, things, places, test).frame
+    )
+
+
+@pytest.mark.parametrize("flipped", [False, True])
+@pytest.mark.parametrize("degrees", [-12.0, 0.0, 9.0])
+def test_a_tilted_camera_turns_background_and_things_alike(degrees, flipped):
+    picture = np.zeros((400, 600, 4), np.uint8)
+    picture[200:] = 255
+    behind = cutouts.crop(picture[..., :3], (240, 200), 0.6, degrees, flipped, (0.5, 0.5))[..., 0] > 127
+    before = cutouts.pose(picture, 200, degrees, flipped, np.zeros((4, 2)))[..., 3] > 127
+    slope = np.tan(np.deg2rad(degrees))
+    for mask, columns in ((behind, (60, 180)), (before, (60, 140))):
+        left, right = (int(mask[:, column].argmax()) for column in columns)
+        assert (left - right) / (columns[1] - columns[0]) == pytest.approx(slope, abs=0.03)
+
+
+def test_mixed_splits_are_refused(things, places):
+    stray = Place("stray", Split.TEST, places[0].path)
+    with pytest.raises(ValueError, match="one split"):
+        compose(0, things, [*places, stray], SETTINGS[Split.TRAIN])
+
+
+def test_a_reference_view_is_clean_centred_and_has_a_margin(things):
+    view, mask = reference_view(things[0], 3)
+    rows, columns = np.nonzero(mask)
+    assert len(np.unique(view[~cv2.dilate(mask.astype(np.uint8), np.ones((5, 5))).astype(bool)])) == 1
+    assert abs(columns.min() - (mask.shape[1] - 1 - columns.max())) <= 2
+    assert columns.min() / mask.shape[1] == pytest.approx(0.08, abs=0.02)
+    assert np.array_equal(view, reference_view(things[0], 3)[0])
+
+
+def test_augmented_views_show_their_thing(things, places):
+    rng = np.random.default_rng(0)
+    views = [augmented_view(things[0], places[0], rng) for _ in range(20)]
+    assert all(
+        view.shape == (256, 256, 3) and mask.shape == (256, 256) and mask.mean() > 0.02
+        for view, mask in views
+    )
+    assert len({view.tobytes() for view, _ in views}) == 20
+    again = augmented_view(things[0], places[0], np.random.default_rng(0))
+    assert np.array_equal(again[0], views[0][0]) and np.array_equal(again[1], views[0][1])
+
+
+def test_a_place_view_has_the_frame_size_and_no_thing(places):
+    view = place_view(places[0], np.random.default_rng(1))
+    assert view.shape == (FRAME_HEIGHT, FRAME_WIDTH, 3)
+    assert (
+        np.abs(view.mean(axis=(0, 1)) - np.asarray(Image.open(places[0].path)).mean(axis=(0, 1))).max() < 25
+    )
