@@ -73,6 +73,7 @@ class Answer:
 
     confidence : how likely it is right, 0..1; trace : its string form (`contract.grammar`)
     tokens     : how many the model chose
+    signals    : what the confidence is made of, by name (`confidence.features`)
     """
 
     answer: str
@@ -82,6 +83,7 @@ class Answer:
     trace: str
     timings: Timings
     tokens: int
+    signals: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.answer.strip():
@@ -97,4 +99,5 @@ class Answer:
         """The object that `ask --json` prints."""
         return {"answer": self.answer, "abstained": self.abstained, "confidence": round(self.confidence, 6),
                 "searches": [record.as_json() for record in self.searches], "trace": self.trace,
-                "timings_ms": self.timings.as_json(), "tokens": self.tokens}
+                "timings_ms": self.timings.as_json(), "tokens": self.tokens,
+                "signals": {name: round(value, 4) for name, value in self.signals.items()}}

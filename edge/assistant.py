@@ -81,7 +81,8 @@ class Assistant:
 
     def _answer(self, decoded: Decoded, searches: tuple[SearchRecord, ...], watch: Stopwatch) -> Answer:
         calibration = self.bundle.calibration
-        sure = confidence(calibration, features(searches, decoded.log_probabilities), searched=bool(searches))
+        signals = features(searches, decoded.log_probabilities)
+        sure = confidence(calibration, signals, searched=bool(searches))
         text = spoken(decoded.trace)
         abstained = not text or is_abstention(text)
         if not abstained and sure < calibration.threshold:
@@ -90,7 +91,7 @@ class Assistant:
                           total=watch.ms_since_start(self._clock()),
                           first_token=watch.ms_since_start(decoded.first_token_at))
         return Answer(text or UNKNOWN, abstained, sure, searches, render(decoded.trace), timings,
-                      decoded.tokens)
+                      decoded.tokens, signals)
 
     def close(self) -> None:
         """Unmount the packs."""

@@ -59,8 +59,8 @@ def batch_losses(model: PixSearch, batch: Batch, anchors: Anchors) -> dict[str, 
     scenes = torch.cat([batch.segment_rows[batch.query_segments], other.rows])
     prompts = Prompts(*(torch.cat(pair) for pair in zip(batch.prompts, other.prompts, strict=True)))
     queries = torch.cat([spans, anchors.of(other.phrases)])
-    masks, quality = model.decoder(queries, detail[scenes], context[scenes], dense[scenes], prompts)
-    losses |= mask_losses(masks, quality, torch.cat([batch.gold, other.gold]))
+    drawn = model.decoder(queries, detail[scenes], context[scenes], dense[scenes], prompts)
+    losses |= mask_losses(drawn, torch.cat([batch.gold, other.gold]))
     losses["anchor"] = ANCHOR_WEIGHT * anchors.divergence(batch.phrases, spans)
     losses["names"] = NAME_WEIGHT * name_loss(model, queries, torch.cat([batch.concepts, other.concepts]))
     return losses

@@ -13,8 +13,11 @@ from torch.nn import functional as F
 from pixsearch.model.sizes import Size
 
 TVERSKY_MISS, TVERSKY_EXTRA, FOCAL_POWER = 0.7, 0.3, 0.75
-TVERSKY_WEIGHT, BCE_WEIGHT, IOU_WEIGHT = 8.0, 2.0, 1.0  # the paper's first two; the last trains the predicted IoU
+TVERSKY_WEIGHT, BCE_WEIGHT = 8.0, 2.0  # the paper's
+IOU_WEIGHT, PLACE_WEIGHT = 1.0, 1.0  # of the predicted IoU and of the place on the coarse grid
 FOURIER_BANDS = 6
+SPREAD, DRAWN = 8, 16  # channels of coarse knowledge, and inside the drawing network
+LIKENESS_GAIN, HINT_GAIN, COORDINATE_GAIN = 4.0, 4.0, 4.0  # bring hints to the scale of features
 
 
 class Prompts(NamedTuple):
@@ -30,6 +33,14 @@ def fourier(points: Tensor) -> Tensor:
     octaves = 2.0 ** torch.arange(FOURIER_BANDS, dtype=torch.float32, device=points.device) * torch.pi
     angles = (points[..., None] * octaves).flatten(-2)
     return torch.cat([angles.sin(), angles.cos()], dim=-1)
+
+
+class Drawn(NamedTuple):
+    """What the decoder says of N queries."""
+
+    logits: Tensor  # (N, 1, M, M)
+    quality: Tensor  # (N, 1), logits of the predicted IoU
+    where: Tensor  # (N, m²), logits of the thing's place on the coarse grid
 
 
 class CrossAttention(nn.Module):
@@ -65,11 +76,16 @@ class TwoWayLayer(nn.Module):
 
 
 class MaskDecoder(nn.Module):
-    """Span queries and optional prompts over the pyramid → mask logits and their predicted IoU."""
+    """Span queries and optional prompts over the pyramid → mask logits and their predicted IoU.
+
+    First the place is found, as a distribution over the coarse grid that is trained directly; then the mask is drawn
+    by a small network whose weights come from what stands there, over fine features and coordinates relative to it
+    (conditional convolutions, arXiv 2003.05664).
+    """
 
     def __init__(self, size: Size, layers: int = 2) -> None:
         super().__init__()
-        inner, detail = size.context, size.detail
+        inner = size.context
         self.query = nn.Sequential(nn.LayerNorm(size.width), nn.Linear(size.width, inner), nn.GELU(),
                                    nn.Linear(inner, inner))
         self.appearance = nn.Sequential(nn.LayerNorm(size.width), nn.Linear(size.width, size.region))
@@ -77,43 +93,65 @@ class MaskDecoder(nn.Module):
         self.absent = nn.Parameter(torch.randn(3, inner) * 0.02)  # no point, no corner, no corner
         self.kinds = nn.Parameter(torch.randn(3, inner) * 0.02)  # point, first corner, second corner
         self.place = nn.Linear(4 * FOURIER_BANDS, inner)
-        self.likeness = nn.Conv2d(1, inner, 3, padding=1)
+        self.hints = nn.Conv2d(3, inner, 3, padding=1)  # likeness, point, box
         self.earlier = nn.Conv2d(1, inner, 4, stride=4)
         self.layers = nn.ModuleList(TwoWayLayer(inner) for _ in range(layers))
-        self.last_look, self.last_norm = CrossAttention(inner), nn.LayerNorm(inner)
-        self.spread = nn.Conv2d(inner, detail, 1)
-        self.refine = nn.Sequential(nn.Conv2d(detail, detail, 3, padding=1, groups=detail),
-                                    nn.GELU(), nn.Conv2d(detail, detail, 1))
-        self.kernel = nn.Sequential(nn.Linear(inner, inner), nn.GELU(), nn.Linear(inner, detail))
-        self.quality = nn.Sequential(nn.Linear(inner, inner), nn.GELU(), nn.Linear(inner, 1))
+        self.seek, self.offer = nn.Linear(inner, inner), nn.Linear(inner, inner)
+        self.spread = nn.Conv2d(inner, SPREAD, 1)
+        self.inputs = size.detail + SPREAD + 2
+        self.weights = nn.Sequential(nn.LayerNorm(2 * inner), nn.Linear(2 * inner, inner), nn.GELU(),
+                                     nn.Linear(inner, self.inputs * DRAWN + DRAWN * DRAWN + 3 * DRAWN + 1))
+        self.quality = nn.Sequential(nn.Linear(2 * inner, inner), nn.GELU(), nn.Linear(inner, 1))
 
     def expected_look(self, query: Tensor) -> Tensor:
         """The span's idea of how the thing looks: (N, width) → unit vectors in region space (N, region)."""
         return F.normalize(self.appearance(query), dim=-1)
 
-    def forward(self, query: Tensor, detail: Tensor, context: Tensor, dense: Tensor, prompts: Prompts
-                ) -> tuple[Tensor, Tensor]:
-        """query (N, width), detail (N, C, M, M), context (N, D, m, m), dense (N, R, h, h) unit region vectors.
-
-        Returns mask logits (N, 1, M, M) and predicted IoU logits (N, 1).
-        """
+    def forward(self, query: Tensor, detail: Tensor, context: Tensor, dense: Tensor, prompts: Prompts) -> Drawn:
+        """query (N, width), detail (N, C, M, M), context (N, D, m, m), dense (N, R, h, h) unit region vectors."""
         count, side = query.shape[0], context.shape[-1]
-        likeness = (dense * self.expected_look(query)[:, :, None, None]).sum(dim=1, keepdim=True)
-        likeness = F.interpolate(likeness, size=(side, side), mode="bilinear", align_corners=False)
-        previous = torch.tanh(prompts.previous)
-        image = context + self.likeness(likeness * 4.0) + self.earlier(previous)
-        image = image.flatten(2).transpose(1, 2)  # (N, m², D)
-        place = self.place(fourier(_grid(side, query.device)))[None]  # (1, m², D)
+        grid = _grid(side, query.device)  # (m², 2)
+        image = context + self.hints(self._hints(query, dense, prompts, grid, side))
+        image = (image + self.earlier(torch.tanh(prompts.previous))).flatten(2).transpose(1, 2)  # (N, m², D)
+        place = self.place(fourier(grid))[None]  # (1, m², D)
         tokens = torch.cat([self.query(query)[:, None], self.quality_token.expand(count, 1, -1),
                             self._prompt_tokens(prompts)], dim=1)
         for layer in self.layers:
             tokens, image = layer(tokens, image, place)
-        tokens = self.last_norm(tokens + self.last_look(tokens, image + place, image))
+        where = (self.offer(image + place) @ self.seek(tokens[:, 0])[..., None])[..., 0]  # (N, m²) logits
+        where = where * image.shape[-1] ** -0.5
+        share = where.softmax(dim=-1)
+        centre = share @ grid  # (N, 2)
+        content = (share[:, None] @ image)[:, 0]  # (N, D)
         spread = self.spread(image.transpose(1, 2).reshape(count, -1, side, side))
-        spread = F.interpolate(spread, size=detail.shape[-2:], mode="bilinear", align_corners=False)
-        pixels = detail + self.refine(detail + spread)
-        logits = (pixels * self.kernel(tokens[:, 0])[:, :, None, None]).sum(dim=1, keepdim=True)
-        return logits, self.quality(tokens[:, 1])
+        logits = self._draw(detail, spread, centre, torch.cat([tokens[:, 0], content], dim=-1))
+        return Drawn(logits, self.quality(torch.cat([tokens[:, 1], content], dim=-1)), where)
+
+    def _hints(self, query: Tensor, dense: Tensor, prompts: Prompts, grid: Tensor, side: int) -> Tensor:
+        """Maps (N, 3, m, m): where things look as the words expect, where the point is, what the box holds."""
+        likeness = (dense * self.expected_look(query)[:, :, None, None]).sum(dim=1, keepdim=True)
+        likeness = F.interpolate(likeness, size=(side, side), mode="bilinear", align_corners=False)
+        x, y = grid[:, 0][None], grid[:, 1][None]  # (1, m²)
+        point, box = prompts.point, prompts.box
+        distance = (x - point[:, 0:1]) ** 2 + (y - point[:, 1:2]) ** 2
+        near = torch.exp(-distance * side ** 2 / 2.0) * point[:, 2:3]  # one cell wide
+        sharp = 2.0 * side
+        inside = (torch.sigmoid((x - box[:, 0:1]) * sharp) * torch.sigmoid((box[:, 2:3] - x) * sharp)
+                  * torch.sigmoid((y - box[:, 1:2]) * sharp) * torch.sigmoid((box[:, 3:4] - y) * sharp)) * box[:, 4:5]
+        maps = torch.stack([near, inside], dim=1).reshape(-1, 2, side, side)
+        return torch.cat([likeness * LIKENESS_GAIN, maps * HINT_GAIN], dim=1)
+
+    def _draw(self, detail: Tensor, spread: Tensor, centre: Tensor, code: Tensor) -> Tensor:
+        """Fine features, coarse knowledge and relative coordinates through the query's own small network."""
+        count, _, size, _ = detail.shape
+        spread = F.interpolate(spread, size=(size, size), mode="bilinear", align_corners=False)
+        relative = (_grid(size, detail.device)[None] - centre[:, None]).transpose(1, 2)  # (N, 2, M²)
+        x = torch.cat([detail.flatten(2), spread.flatten(2), relative * COORDINATE_GAIN], dim=1)  # (N, inputs, M²)
+        sizes = [self.inputs * DRAWN, DRAWN, DRAWN * DRAWN, DRAWN, DRAWN, 1]
+        first, first_bias, second, second_bias, last, last_bias = self.weights(code).split(sizes, dim=1)
+        x = F.relu(first.reshape(count, DRAWN, -1) @ x + first_bias[..., None])
+        x = F.relu(second.reshape(count, DRAWN, DRAWN) @ x + second_bias[..., None])
+        return (last[:, None] @ x + last_bias[..., None]).reshape(count, 1, size, size)
 
     def _prompt_tokens(self, prompts: Prompts) -> Tensor:
         """Three tokens: the point and the box's two corners, or the learnt signs of their absence."""
@@ -130,20 +168,24 @@ def _grid(side: int, device: torch.device) -> Tensor:
 
 
 
-def mask_losses(logits: Tensor, quality: Tensor, gold: Tensor) -> dict[str, Tensor]:
-    """Focal-Tversky 8 and BCE 2 as the paper weighs them, and the squared error of the predicted IoU.
+def mask_losses(drawn: Drawn, gold: Tensor) -> dict[str, Tensor]:
+    """Focal-Tversky 8 and BCE 2 as the paper weighs them; the squared error of the predicted IoU; where the thing is.
 
-    logits (N, 1, M, M), quality (N, 1) logits, gold (N, M, M) coverage 0..1.
+    gold (N, M, M) coverage 0..1.
     """
-    logits = logits[:, 0]
+    logits = drawn.logits[:, 0]
     share = logits.sigmoid()
     hit = (share * gold).sum(dim=(1, 2))
     missed, extra = ((1 - share) * gold).sum(dim=(1, 2)), (share * (1 - gold)).sum(dim=(1, 2))
     tversky = (hit + 1.0) / (hit + TVERSKY_MISS * missed + TVERSKY_EXTRA * extra + 1.0)
     cell = F.binary_cross_entropy_with_logits(logits, gold)
-    error = (quality.sigmoid()[:, 0] - iou(logits, gold)).square().mean()
+    error = (drawn.quality.sigmoid()[:, 0] - iou(logits, gold)).square().mean()
+    side = round(drawn.where.shape[1] ** 0.5)
+    cells = F.adaptive_avg_pool2d(gold[:, None], side).flatten(1)
+    cells = cells / cells.sum(dim=1, keepdim=True).clamp(min=1e-6)
+    place = -(cells * drawn.where.log_softmax(dim=-1)).sum(dim=1).mean()
     return {"tversky": TVERSKY_WEIGHT * ((1 - tversky).clamp(min=1e-6) ** FOCAL_POWER).mean(),
-            "bce": BCE_WEIGHT * cell, "iou": IOU_WEIGHT * error}
+            "bce": BCE_WEIGHT * cell, "iou": IOU_WEIGHT * error, "place": PLACE_WEIGHT * place}
 
 
 def iou(logits: Tensor, gold: Tensor) -> Tensor:

@@ -54,8 +54,8 @@ class PixSearch(nn.Module):
         """The mask graph: words (N, S, width) → tag logits, span weights, mask logits and predicted IoU."""
         tags = self.tagger(hidden, valid)
         span = last_span(tags, valid)
-        logits, quality = self.decoder(pool_span(hidden, span), detail, context, dense, prompts)
-        return tags, span, logits, quality.sigmoid()
+        drawn = self.decoder(pool_span(hidden, span), detail, context, dense, prompts)
+        return tags, span, drawn.logits, drawn.quality.sigmoid()
 
 
 def add_adapters(model: PixSearch, seed: int) -> None:

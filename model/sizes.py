@@ -20,7 +20,7 @@ class Size:
     feed_forward: int = 2048
     pretrained: bool = True  # vision and language start from published weights
     trunk: tuple[int, int, int, int] = (24, 40, 112, 1280)  # channels at strides 4, 8, 16 and of the head at 32
-    detail: int = 64  # channels of the mask features at stride 4
+    detail: int = 32  # channels of the mask features at stride 4
     context: int = 128  # channels of the mask decoder at stride 16
     region: int = 256  # dimensions of a region vector
     text: int = 256  # dimensions of a text vector

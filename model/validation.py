@@ -45,5 +45,5 @@ def _look(model: PixSearch, batch: Batch, found: dict[str, list[float]]) -> None
     if len(batch.query_segments):
         scenes = batch.segment_rows[batch.query_segments]
         spans = pool_span(words[batch.query_segments], batch.query_spans)
-        logits, _ = model.decoder(spans, detail[scenes], context[scenes], dense[scenes], batch.prompts)
-        found["giou"] += iou(logits[:, 0], batch.gold).tolist()
+        drawn = model.decoder(spans, detail[scenes], context[scenes], dense[scenes], batch.prompts)
+        found["giou"] += iou(drawn.logits[:, 0], batch.gold).tolist()

@@ -118,17 +118,19 @@ class Pyramid(nn.Module):
         self.from_head = nn.Conv2d(c32, size.context, 1)
         self.from_stride16 = nn.Conv2d(c16, size.context, 1)
         self.mix16 = _separable(size.context)
-        self.to_detail = nn.Conv2d(size.context, size.detail, 1)
-        self.from_stride8 = nn.Conv2d(c8, size.detail, 1)
-        self.mix8 = _separable(size.detail)
+        middle = 2 * size.detail
+        self.to_middle = nn.Conv2d(size.context, middle, 1)
+        self.from_stride8 = nn.Conv2d(c8, middle, 1)
+        self.mix8 = _separable(middle)
+        self.to_detail = nn.Conv2d(middle, size.detail, 1)
         self.from_stride4 = nn.Conv2d(c4, size.detail, 1)
         self.mix4 = _separable(size.detail)
 
     def forward(self, features: Features) -> tuple[Tensor, Tensor]:
         """→ detail (B, detail, S/4, S/4) and context (B, context, S/16, S/16)."""
         context = self.mix16(_double(self.from_head(features.head)) + self.from_stride16(features.stride16))
-        middle = self.mix8(_double(self.to_detail(context)) + self.from_stride8(features.stride8))
-        return self.mix4(_double(middle) + self.from_stride4(features.stride4)), context
+        middle = self.mix8(_double(self.to_middle(context)) + self.from_stride8(features.stride8))
+        return self.mix4(_double(self.to_detail(middle)) + self.from_stride4(features.stride4)), context
 
 
 def _double(x: Tensor) -> Tensor:

