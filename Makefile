@@ -55,8 +55,10 @@ train: $(VENV)/train.stamp data  ## train both stages; resumes where it stopped
 	$(BIN)/pixsearch train stage1
 	$(BIN)/pixsearch train stage2
 
-export: $(VENV)/export.stamp  ## export the trained model to edge/bundles/nano-int8 and rebuild the everyday pack
+export: $(VENV)/export.stamp data  ## export the trained model and the everyday pack, and fit its confidence
 	$(BIN)/pixsearch model export nano --precision int8 -o edge/bundles/nano-int8
+	$(BIN)/python -m pixsearch.apps.everyday runs/nano-stage2 -o index/packs/everyday.pxpack
+	$(BIN)/python -m pixsearch.apps.calibrate edge/bundles/nano-int8
 
 bench: $(VENV)/export.stamp  ## time every stage on this machine
 	$(BIN)/pixsearch model bench

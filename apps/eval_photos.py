@@ -4,6 +4,7 @@ import json
 import re
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,14 @@ def evaluate_photos(
         splits=splits,
         answers=rows,
     )
+
+
+def photo_answers(bundle: Path | None, split: str) -> Iterator[tuple[Answer, Verdict]]:
+    """Every answer to a split's questions, with its verdict."""
+    with open_assistant(bundle, [EVERYDAY_PACK]) as assistant:
+        for asked in (one for one in read_photo_questions() if one.split == split):
+            answer = assistant.ask(read_image(asked.photo), asked.question, point=asked.point)
+            yield answer, judge_photo(answer, asked)
 
 
 def _ask(assistant: Assistant, asked: PhotoQuestion, budget: int | None) -> dict[str, Any]:

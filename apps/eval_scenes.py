@@ -88,13 +88,8 @@ def evaluate_scenes(
 
     split : "test" or "validation"; data : the folder that `make data` filled
     """
-    from pixsearch.model.corpus import load_materials
-    from pixsearch.model.data.records import Split
-
     bundle, started = Bundle.load(bundle_folder or default_bundle()), time.monotonic()
-    materials = load_materials(data, Split(split))
-    other = load_materials(data, Split.TEST if split == Split.VALIDATION else Split.VALIDATION)
-    with _open_libraries(bundle, materials, other) as libraries:
+    with _opened(bundle, split, data) as (libraries, materials):
         rows = _run(libraries, materials, limit or SCENES, None, "scenes")
         more = (
             {
@@ -109,6 +104,30 @@ def evaluate_scenes(
     return benchmark(
         "scenes", len(rows), bundle.name, time.monotonic() - started, _metrics(rows), split=split, **more
     )
+
+
+def scene_answers(
+    bundle_folder: Path | None, split: str, count: int, data: Path = DATA
+) -> Iterator[tuple[Answer, Verdict]]:
+    """Answers to one question about each of `count` scenes of a split, with their verdicts."""
+    from pixsearch.model.data.judge import judge
+
+    with _opened(Bundle.load(bundle_folder or default_bundle()), split, data) as (libraries, materials):
+        for scene, sample in _questions(materials, count):
+            answer = libraries.for_sample(sample).ask(scene.frame, sample.question, point=sample.point)
+            yield answer, judge(answer.answer, sample)
+
+
+@contextmanager
+def _opened(bundle: Bundle, split: str, data: Path) -> Iterator[tuple[_Libraries, "Materials"]]:
+    """The split's things and the packs that its questions go to; things of another split are not there."""
+    from pixsearch.model.corpus import load_materials
+    from pixsearch.model.data.records import Split
+
+    materials = load_materials(data, Split(split))
+    other = load_materials(data, Split.TRAIN if split == Split.VALIDATION else Split.VALIDATION)
+    with _open_libraries(bundle, materials, other) as libraries:
+        yield libraries, materials
 
 
 @contextmanager

@@ -40,10 +40,10 @@ def embedder_id(model: PixSearch) -> str:
 
 
 def export_bundle(checkpoint: Checkpoint, folder: Path, precision: str = "fp32",
-                  calibration: dict[str, Any] | None = None, data: Path | None = None) -> dict[str, Any]:
+                  calibration: dict[str, Any] | None = None) -> dict[str, Any]:
     """Write a bundle folder, whole or not at all; returns its manifest.
 
-    precision : one of PRECISIONS; int8 needs `data` (made by `make data`) to see typical pictures
+    precision : one of PRECISIONS
     calibration : as `edge/calibration.py` reads it; START_CALIBRATION when left out
     """
     model = checkpoint.model.eval()
@@ -56,7 +56,7 @@ def export_bundle(checkpoint: Checkpoint, folder: Path, precision: str = "fp32",
                 path = temporary / graphs.graph_file(graph.name)
                 graph.export(path)
                 if precision == "int8":
-                    quantize_graph(graph.name, path, model.size, data)
+                    quantize_graph(graph.name, path, model.size)
         checkpoint.backend.save(str(temporary / graphs.TOKENIZER_FILE))
         return write_manifest(temporary, _manifest(checkpoint, folder.name, precision, temporary, calibration))
 

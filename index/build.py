@@ -12,15 +12,7 @@ from numpy.typing import NDArray
 from pixsearch.contract.faults import Fault
 from pixsearch.contract.images import read_image, read_image_with_alpha
 from pixsearch.index.embedder import Embedder, EmbedderId, Vector
-from pixsearch.index.entities import (
-    Box,
-    Entity,
-    EntityImage,
-    at_place,
-    count_lines,
-    entity_file,
-    read_entities,
-)
+from pixsearch.index.entities import Box, Entity, EntityImage, at_place, count_lines, entity_file, read_entities
 from pixsearch.index.hits import View
 from pixsearch.index.writer import PackWriter, shrink
 

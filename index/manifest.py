@@ -1,25 +1,18 @@
 """Checking a pack before anything of it is opened: manifest, sizes, and the hash of every file."""
 
-import hashlib
-import json
-from collections.abc import Mapping
+import math
 from pathlib import Path
 from typing import Any
 
 from pixsearch.contract.faults import Fault
-from pixsearch.contract.files import MANIFEST_NAME, read_manifest, verify_files
+from pixsearch.contract.files import MANIFEST_NAME, manifest_checksum, read_manifest, verify_files
 from pixsearch.index import schema
 from pixsearch.index.embedder import EmbedderId
 
 FIELDS = {"name": str, "version": int, "licence": str, "calibration": dict, "index": dict, "embedder": dict,
           "counts": dict, "files": dict}
+CALIBRATION = ("gain", "offset")  # of visual scores; see `Pack.search_vectors`
 REMEDY = "install the pack again"
-
-
-def checksum(manifest: Mapping[str, Any]) -> str:
-    """SHA-256 over a manifest but its "files" (each proves itself), so that damage to the rest shows."""
-    own = {key: value for key, value in manifest.items() if key not in ("files", "checksum")}
-    return hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()
 
 
 def checked_manifest(folder: Path) -> dict[str, Any]:
@@ -33,7 +26,7 @@ def checked_manifest(folder: Path) -> dict[str, Any]:
         raise Fault(f"pack {folder}", expected=f"format version {schema.FORMAT_VERSION}",
                     actual=repr(manifest.get("format_version"))[:60],
                     remedy="build it again with this version")
-    if manifest.get("checksum") != checksum(manifest):
+    if manifest.get("checksum") != manifest_checksum(manifest):
         raise Fault(f"pack manifest {path}", expected="the checksum of its content", actual="another one",
                     remedy=REMEDY)
     for field, kind in FIELDS.items():
@@ -41,6 +34,7 @@ def checked_manifest(folder: Path) -> dict[str, Any]:
             raise Fault(f"pack manifest {path}", expected=f"{field!r} of type {kind.__name__}",
                         actual=repr(manifest.get(field))[:60], remedy=REMEDY)
     _check_counts(path, manifest["counts"])
+    _check_calibration(path, manifest["calibration"])
     for name in manifest["files"]:
         if not schema.FILE_NAME.fullmatch(name):
             raise Fault(f"pack manifest {path}", expected="only file names of a pack", actual=repr(name)[:60],
@@ -77,3 +71,10 @@ def _check_counts(path: Path, counts: dict[str, Any]) -> None:
         if type(counts.get(name)) is not int or not 0 <= counts[name] <= limit:
             raise Fault(f"pack manifest {path}", expected=f"a count of {name} up to {limit}",
                         actual=repr(counts.get(name))[:60], remedy=REMEDY)
+
+
+def _check_calibration(path: Path, calibration: dict[str, Any]) -> None:
+    for name, value in calibration.items():
+        if name not in CALIBRATION or type(value) not in (int, float) or not math.isfinite(value):
+            raise Fault(f"pack manifest {path}", expected=f"finite numbers for {' and '.join(CALIBRATION)}",
+                        actual=f"{name[:40]!r}: {value!r:.40}", remedy=REMEDY)

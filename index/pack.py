@@ -67,7 +67,9 @@ class Pack:
                        k: int = 10) -> list[Hit]:
         """The k entities whose best view of the given kinds is nearest to a vector, shape (D,).
 
-        The score is the cosine with that view, computed exactly in float32 from the stored float16 vector.
+        The score is the cosine with that view, computed exactly in float32 from the stored float16 vector, times
+        the pack's "gain" plus its "offset" where its manifest has a calibration, cut to -1..1: a cosine with a
+        class prototype is smaller than one with a picture of the thing, and one threshold must serve both.
         Raises ValueError for a vector of another shape, zero or not finite, and for k outside 1 to 1000.
         """
         query = unit(vector, self.embedder.dimension)
@@ -81,9 +83,13 @@ class Pack:
                 if wanted == len(chosen):
                     break
                 wanted = min(WIDEN * wanted, len(chosen))
-            scores = {entity: score for entity, (score, _) in best.items()}
+            scores = {entity: self._calibrated(score) for entity, (score, _) in best.items()}
             hits = self._store.hits(self.name, scores, {entity: row for entity, (_, row) in best.items()})
         return best_first(hits, k)
+
+    def _calibrated(self, cosine: float) -> float:
+        calibration = self.manifest["calibration"]
+        return min(1.0, max(-1.0, cosine * calibration.get("gain", 1.0) + calibration.get("offset", 0.0)))
 
     def _candidates(self, query: Vector, wanted: int, chosen: frozenset[int]) -> list[int]:
         """Ids of about the `wanted` nearest vectors among those chosen; of all when the graph falls short."""

@@ -16,7 +16,6 @@ from pixsearch.contract.files import MANIFEST_NAME, atomic_directory, read_manif
 from pixsearch.index import schema
 from pixsearch.index.embedder import EmbedderId, unit
 from pixsearch.index.hits import View
-from pixsearch.index.manifest import checksum
 from pixsearch.index.nearest import build_index, recipe, save_index
 
 THUMBNAIL_QUALITY = 75
@@ -129,8 +128,7 @@ def seal(folder: Path, manifest: Mapping[str, Any], database: sqlite3.Connection
     counts = manifest["counts"]
     if counts["regions"] + counts["images"]:
         save_index(build_index(database, manifest["embedder"]["dimension"]), folder / schema.INDEX_NAME)
-    complete = {**manifest, "index": recipe()}
-    return write_manifest(folder, {**complete, "checksum": checksum(complete)})
+    return write_manifest(folder, {**manifest, "index": recipe()})
 
 
 def refuse_foreign(output: Path) -> None:

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pixsearch.contract.graphs import SPAN_TOKENS, TAG_BEGIN, TAG_INSIDE, TAG_OUTSIDE
 from pixsearch.contract.grammar import Modality, Text
+from pixsearch.contract.graphs import SPAN_TOKENS, TAG_BEGIN, TAG_INSIDE, TAG_OUTSIDE
 from pixsearch.contract.preprocess import MASK_PIXELS, Letterbox
 from pixsearch.contract.tokenizer import Tokenizer
 from pixsearch.model.concepts import Concepts
@@ -20,7 +20,7 @@ from pixsearch.model.vision import Features
 
 IGNORED = -100
 POINT_CHANCE, BOX_CHANCE, PREVIOUS_CHANCE = 0.25, 0.1, 0.1  # of prompts that the question did not come with
-OTHERS_A_SCENE = 2
+OTHERS_A_SCENE, SIGHT_A_SCENE = 2, 4  # queries beside the sample's own; without a language pass
 SLOPPY_BOX = 0.08  # of a box's side that a corner may be off
 
 
@@ -49,7 +49,15 @@ class Batch:
     prompts: Prompts
     phrases: list[str]  # the words of each span
     concepts: Tensor  # (N, CLASSES) bool: which classes the span's noun covers; no row set where it names none
+    nouns: list["Noun"]
     other: "Others"
+
+
+class Noun(NamedTuple):
+    """What a span says of how its thing looks."""
+
+    word: str | None  # None where it names no thing of a narrow sort
+    thing: tuple[int, int]  # scene and number of the thing: two spans may mean the same one
 
 
 class Others(NamedTuple):
@@ -60,6 +68,7 @@ class Others(NamedTuple):
     gold: Tensor  # (M, M, M) coverage
     prompts: Prompts
     concepts: Tensor  # (M, CLASSES)
+    nouns: list[Noun]
 
 
 class Encoded(NamedTuple):
@@ -126,19 +135,29 @@ def make_batch(samples: Sequence[Sample], corpus: Corpus, tokenizer: Tokenizer, 
         tags, torch.tensor([segment for segment, _, _ in queries], dtype=torch.long), spans, torch.from_numpy(gold),
         _prompts([sample for sample, _ in asked], gold, rng),
         [_words(sample, number) for sample, number in asked],
-        concepts.rows([span.concept for span in named]), _others(samples, corpus, concepts, rng))
+        concepts.rows([span.concept for span in named]), [_noun(sample, number, concepts) for sample, number in asked],
+        make_others(samples, corpus, concepts, rng, OTHERS_A_SCENE))
 
 
-def _others(samples: Sequence[Sample], corpus: Corpus, concepts: Concepts, rng: np.random.Generator) -> Others:
+def make_others(samples: Sequence[Sample], corpus: Corpus, concepts: Concepts, rng: np.random.Generator,
+                count: int) -> Others:
+    """`count` things of each sample's scene, in the words of any question about that scene."""
     chosen: list[tuple[int, Sample, int]] = []
     for row, sample in enumerate(samples):
         referred = corpus.referred(sample)
-        chosen += [(row, *referred[i]) for i in rng.integers(len(referred), size=OTHERS_A_SCENE)] if referred else []
+        chosen += [(row, *referred[i]) for i in rng.integers(len(referred), size=count)] if referred else []
     gold = np.stack([corpus.mask(sample, sample.spans[number].target) for _, sample, number in chosen])
     return Others(
         torch.tensor([row for row, _, _ in chosen]), [_words(sample, number) for _, sample, number in chosen],
         torch.from_numpy(gold), _prompts([sample for _, sample, _ in chosen], gold, rng),
-        concepts.rows([sample.spans[number].concept for _, sample, number in chosen]))
+        concepts.rows([sample.spans[number].concept for _, sample, number in chosen]),
+        [_noun(sample, number, concepts) for _, sample, number in chosen])
+
+
+def _noun(sample: Sample, number: int, concepts: Concepts) -> Noun:
+    span = sample.spans[number]
+    narrow = span.concept is not None and not concepts.is_kind(span.concept)
+    return Noun(span.concept if narrow else None, (sample.scene_seed, span.target))
 
 
 def _words(sample: Sample, number: int) -> str:

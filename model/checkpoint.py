@@ -81,5 +81,7 @@ def load_progress(path: Path, model: PixSearch, optimiser: torch.optim.Optimizer
             name = names[id(parameter)]
             with torch.no_grad():
                 parameter.copy_(tensors[f"weight/{name}"])
-            optimiser.state[parameter] = {key: tensors[f"{key}/{name}"] for key in ("step", "exp_avg", "exp_avg_sq")}
+            if f"step/{name}" in tensors:  # what no step has moved yet has no moments
+                optimiser.state[parameter] = {
+                    key: tensors[f"{key}/{name}"] for key in ("step", "exp_avg", "exp_avg_sq")}
     return int(tensors["step"])

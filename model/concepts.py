@@ -13,6 +13,7 @@ from pixsearch.model.data.everyday import class_names
 from pixsearch.model.data.wordnet import WordNet
 from pixsearch.model.region import CLASSES
 
+KIND_CLASSES = 20  # a word that covers more names a kind ("animal"): its things look too different from each other
 MOST_CLASSES = 500  # a kind that covers more ("entity", "object") says nothing of how a thing looks
 
 
@@ -29,6 +30,10 @@ class Concepts:
                     covered.setdefault(lemma.lower(), set()).add(index)
         self.classes = {word: sorted(found) for word, found in sorted(covered.items()) if len(found) <= MOST_CLASSES}
         self.words = list(self.classes)
+
+    def is_kind(self, word: str) -> bool:
+        """Whether a word names a wide kind of things."""
+        return len(self.classes.get(word.lower(), [])) > KIND_CLASSES
 
     def rows(self, words: Sequence[str | None]) -> Tensor:
         """Which classes each word covers: bool (len(words), CLASSES); a row without any for an unknown word."""

@@ -16,10 +16,12 @@ class RunConfig:
     stage: int  # 1: sees and says; 2: searches, mixed with stage 1
     size: str
     start: str  # folder of the model that training starts from, relative to `runs/`
-    steps: int
+    steps: int  # all of them, sight_steps included
     scenes: int  # of the training split
     validation_scenes: int
     batch: int = 8
+    sight_steps: int = 0  # first steps, in which only the mask side trains and no language pass is made
+    sight_batch: int = 12  # scenes in each of them
     words: int = 16  # names without a picture in each step
     stage1_share: float = 1.0  # of a batch; the paper mixes 7 : 9 in stage 2
     rate: float = 2e-4  # of the adapters and special tokens

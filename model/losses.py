@@ -6,12 +6,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pixsearch.model.batches import IGNORED, Batch
+from pixsearch.model.batches import IGNORED, Batch, Noun, Others
 from pixsearch.model.masks import Prompts, mask_losses
 from pixsearch.model.network import PixSearch
 from pixsearch.model.tagger import pool_span, tag_loss
+from pixsearch.model.vision import Features
 
 LANGUAGE_WEIGHT, TAG_WEIGHT, ANCHOR_WEIGHT, NAME_WEIGHT = 1.0, 2.0, 0.1, 0.5
+LOOK_WEIGHT, LOOK_SCALE = 0.5, 12.0
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,24 @@ def name_loss(model: PixSearch, spans: Tensor, covered: Tensor) -> Tensor:
     return -scores.masked_fill(~covered[known], -torch.inf).logsumexp(dim=-1).mean()
 
 
+def look_loss(model: PixSearch, spans: Tensor, dense: Tensor, gold: Tensor, nouns: list[Noun]) -> Tensor:
+    """A noun must look like the thing it names and unlike the others of the batch (contrastive, both ways).
+
+    spans (N, width), dense (N, R, h, h) region vectors of the spans' scenes, gold (N, M, M) coverage
+    """
+    rows = [row for row, noun in enumerate(nouns) if noun.word]
+    if len(rows) < 2:
+        return spans.sum() * 0.0
+    cells = F.adaptive_avg_pool2d(gold[rows][:, None], dense.shape[-1])
+    seen = F.normalize((dense[rows] * cells).sum(dim=(2, 3)), dim=-1)
+    scores = model.decoder.expected_look(spans[rows]) @ seen.T * LOOK_SCALE
+    named = [nouns[row] for row in rows]
+    alike = torch.tensor([[a is not b and (a.word == b.word or a.thing == b.thing) for b in named] for a in named])
+    scores = scores.masked_fill(alike, -torch.inf)
+    gold_row = torch.arange(len(rows))
+    return (F.cross_entropy(scores, gold_row) + F.cross_entropy(scores.T, gold_row)) / 2
+
+
 def batch_losses(model: PixSearch, batch: Batch, anchors: Anchors) -> dict[str, Tensor]:
     """All losses of a batch, already weighted; their sum is what training minimises."""
     image_tokens, detail, context, dense = model.see(batch.features)
@@ -63,7 +83,20 @@ def batch_losses(model: PixSearch, batch: Batch, anchors: Anchors) -> dict[str, 
     losses |= mask_losses(drawn, torch.cat([batch.gold, other.gold]))
     losses["anchor"] = ANCHOR_WEIGHT * anchors.divergence(batch.phrases, spans)
     losses["names"] = NAME_WEIGHT * name_loss(model, queries, torch.cat([batch.concepts, other.concepts]))
+    losses["looks"] = LOOK_WEIGHT * look_loss(model, queries, dense[scenes], torch.cat([batch.gold, other.gold]),
+                                              batch.nouns + other.nouns)
     return losses
+
+
+def sight_losses(model: PixSearch, features: Features, other: Others, anchors: Anchors) -> dict[str, Tensor]:
+    """The mask side alone, its words read where the anchors keep them: a cheap start before language trains."""
+    detail, context = model.pyramid(features)
+    dense = model.region.dense(features)
+    queries = anchors.of(other.phrases)
+    drawn = model.decoder(queries, detail[other.rows], context[other.rows], dense[other.rows], other.prompts)
+    return mask_losses(drawn, other.gold) | {
+        "names": NAME_WEIGHT * name_loss(model, queries, other.concepts),
+        "looks": LOOK_WEIGHT * look_loss(model, queries, dense[other.rows], other.gold, other.nouns)}
 
 
 def word_losses(model: PixSearch, ids: Tensor, spans: Tensor, covered: Tensor) -> dict[str, Tensor]:

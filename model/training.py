@@ -15,14 +15,14 @@ from torch import Tensor
 
 from pixsearch.contract.tokenizer import Tokenizer
 from pixsearch.model.anchors import fit_anchors
-from pixsearch.model.batches import make_batch
+from pixsearch.model.batches import SIGHT_A_SCENE, make_batch, make_others
 from pixsearch.model.checkpoint import Checkpoint, load_model, load_progress, save_model, save_progress
 from pixsearch.model.concepts import Concepts
 from pixsearch.model.config import RunConfig
 from pixsearch.model.corpus import Corpus, build_corpus
 from pixsearch.model.curves import plot_curves
 from pixsearch.model.data.records import Sample, Split
-from pixsearch.model.losses import Anchors, batch_losses, word_losses
+from pixsearch.model.losses import Anchors, batch_losses, sight_losses, word_losses
 from pixsearch.model.namings import name_batch
 from pixsearch.model.network import PixSearch, add_adapters, merge_adapters, trained_parameters
 from pixsearch.model.prepare import prepare
@@ -86,10 +86,7 @@ class Run:
         """One step; returns the weighted losses."""
         config = self.config
         rng = np.random.default_rng([config.seed, self.step, 1])
-        samples = draw(self.corpus, config, self.step)
-        losses = batch_losses(self.model, make_batch(samples, self.corpus, self.tokenizer, self.concepts, rng),
-                              self.anchors)
-        losses |= word_losses(self.model, *name_batch(self.concepts, self.tokenizer, config.words, rng))
+        losses = (self._sight if self.step < config.sight_steps else self._all)(rng)
         total = torch.stack(list(losses.values())).sum()
         for group in self.optimiser.param_groups:
             group["lr"] = group["full"] * learning_rate(self.step, config)
@@ -100,6 +97,19 @@ class Run:
         self.optimiser.step()
         self.step += 1
         return {name: loss.item() for name, loss in losses.items()}
+
+    def _sight(self, rng: np.random.Generator) -> dict[str, Tensor]:
+        pool = self.corpus.samples
+        samples = [pool[i] for i in rng.integers(len(pool), size=self.config.sight_batch)]
+        features = self.corpus.scene_features([self.corpus.scene_of(sample) for sample in samples])
+        others = make_others(samples, self.corpus, self.concepts, rng, SIGHT_A_SCENE)
+        return sight_losses(self.model, features, others, self.anchors)
+
+    def _all(self, rng: np.random.Generator) -> dict[str, Tensor]:
+        samples = draw(self.corpus, self.config, self.step)
+        batch = make_batch(samples, self.corpus, self.tokenizer, self.concepts, rng)
+        words = name_batch(self.concepts, self.tokenizer, self.config.words, rng)
+        return batch_losses(self.model, batch, self.anchors) | word_losses(self.model, *words)
 
     def save(self) -> None:
         """Keep what a resumed run needs."""

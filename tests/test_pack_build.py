@@ -213,7 +213,7 @@ def test_only_a_pack_is_ever_replaced(tmp_path: Path, kind: str) -> None:
 
 def test_the_writer_takes_prototypes_without_pictures(tmp_path: Path) -> None:
     with PackWriter(tmp_path / "p.pxpack", name="p", embedder=EmbedderId("e", 3, 2), licence="CC0-1.0",
-                    calibration={"threshold": 0.2}) as writer:
+                    calibration={"gain": 2.0, "offset": 0.1}) as writer:
         cat = writer.add_entity("cat", "Cat", facts={"legs": "4"})
         writer.add_vector(cat, np.array([3.0, 0, 0]))
         with pytest.raises(ValueError, match="already"):
@@ -221,8 +221,10 @@ def test_the_writer_takes_prototypes_without_pictures(tmp_path: Path) -> None:
         for wrong in ([0.0, 0, 0], [np.nan, 0, 0], [1.0, 0]):
             with pytest.raises(ValueError, match="vector must"):
                 writer.add_vector(cat, np.array(wrong))
-    assert writer.manifest["calibration"] == {"threshold": 0.2}
+    assert writer.manifest["calibration"] == {"gain": 2.0, "offset": 0.1}
     with Pack.open(tmp_path / "p.pxpack", "e") as pack:
         hit, = pack.search_vectors(np.array([1.0, 0, 0]), [View.PROTOTYPE])
+        weaker, = pack.search_vectors(np.array([0.3, 0.0, 0.91 ** 0.5]), [View.PROTOTYPE])
+    assert weaker.score == pytest.approx(0.3 * 2.0 + 0.1, abs=1e-3)
     assert (hit.entity, hit.score, hit.view, hit.thumbnail) == ("Cat", 1.0, View.PROTOTYPE, None)
     assert (hit.source, hit.facts) == ("p:cat", ("legs: 4",))

@@ -14,7 +14,6 @@ from test_pack_build import Histogram, a_pack, contents
 from pixsearch.contract.faults import Fault
 from pixsearch.contract.files import write_manifest
 from pixsearch.index import nearest, schema
-from pixsearch.index.manifest import checksum
 from pixsearch.index.pack import Pack, info, rebuild_cache, verify
 
 
@@ -22,7 +21,6 @@ def reseal(pack: Path, change: Callable[[dict[str, Any]], object]) -> None:
     """Change a manifest and make its hashes right again, as a careless or hostile tool would."""
     manifest = json.loads((pack / "manifest.json").read_bytes())
     change(manifest)
-    manifest["checksum"] = checksum(manifest)
     write_manifest(pack, {key: value for key, value in manifest.items() if key != "files"})
 
 
@@ -186,3 +184,11 @@ def test_a_cache_of_another_library_version_is_not_loaded(tmp_path: Path) -> Non
         assert opened.search_vectors(query, k=1)[0].key == "r"
     assert rebuild_cache(pack)["index"] == nearest.recipe()
     verify(pack)
+
+
+@pytest.mark.parametrize("calibration", [{"gain": "2"}, {"gain": True}, {"bias": 1.0}])
+def test_a_calibration_that_is_no_pair_of_numbers_is_refused(tmp_path: Path, calibration: dict[str, Any]) -> None:
+    pack = a_pack(tmp_path)
+    reseal(pack, lambda manifest: manifest.update(calibration=calibration))
+    with pytest.raises(Fault, match="gain and offset"):
+        Pack.open(pack, "histogram-4")

@@ -65,14 +65,13 @@ def bench_command(folder: Path | None, rounds: int, as_json: bool) -> None:
 @click.option("--precision", type=click.Choice(["fp32", "int8"]), default="int8", show_default=True)
 @click.option("-o", "--output", type=PATH, required=True, help="The bundle's folder, such as nano-int8.")
 @click.option("--checkpoint", type=PATH, help="Trained model; runs/SIZE-stage2 unless given.")
-@click.option("--data", type=PATH, default=Path("data"), show_default=True, help="The folder of `make data`.")
 @needs_extra("export")
-def export(size: str, precision: str, output: Path, checkpoint: Path | None, data: Path) -> None:
+def export(size: str, precision: str, output: Path, checkpoint: Path | None) -> None:
     """Export a trained model of SIZE as a bundle, each graph compared with torch."""
     from pixsearch.export.bundle import export_bundle
     from pixsearch.model.checkpoint import load_model
 
-    export_bundle(load_model(checkpoint or RUNS / f"{size}-stage2"), output, precision, data=data)
+    export_bundle(load_model(checkpoint or RUNS / f"{size}-stage2"), output, precision)
 
 
 def _show(result: dict[str, Any]) -> None:

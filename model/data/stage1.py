@@ -1,25 +1,10 @@
 """Questions that the picture alone answers: masks, sides, lists, colours, counts, presence, neighbours."""
 
 from pixsearch.model.data.asking import Asking
-from pixsearch.model.data.english import (
-    NUMBER_WORDS,
-    agree,
-    capitalise,
-    is_plural,
-    listing,
-    plural,
-    with_article,
-)
+from pixsearch.model.data.english import NUMBER_WORDS, agree, capitalise, is_plural, listing, plural, with_article
 from pixsearch.model.data.phrasing import Words, ask
 from pixsearch.model.data.records import Sample
-from pixsearch.model.data.referring import (
-    POSITIONS,
-    RELATIONS,
-    Reference,
-    kinds,
-    plain,
-    turn_round,
-)
+from pixsearch.model.data.referring import POSITIONS, RELATIONS, Reference, kinds, plain, turn_round
 from pixsearch.model.data.writing import Writer
 
 MOST_LISTED, MOST_COUNTED = 6, 10
