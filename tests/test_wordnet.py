@@ -22,18 +22,25 @@ SYNSETS: dict[str, tuple[list[str], list[tuple[str, str]], str]] = {
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder with data.noun and index.noun that hold SYNSETS."""
+    write_wordnet(tmp_path)
+    return tmp_path
+
+
+def write_wordnet(folder: Path) -> dict[str, str]:
+    """Write SYNSETS as a release; returns their ids by name."""
+    folder.mkdir(parents=True, exist_ok=True)
     width = {name: len(_line(name, {other: 0 for other in SYNSETS}).encode()) for name in SYNSETS}
     offsets, at = {}, len(LICENCE)
     for name in SYNSETS:
         offsets[name], at = at, at + width[name]
-    (tmp_path / "data.noun").write_text(LICENCE + "".join(_line(name, offsets) for name in SYNSETS))
+    (folder / "data.noun").write_text(LICENCE + "".join(_line(name, offsets) for name in SYNSETS))
     rows = [
         f"{word.lower()} n 1 1 @ 1 0 {offsets[name]:08d}  \n"
         for name, row in SYNSETS.items()
         for word in row[0]
     ]
-    (tmp_path / "index.noun").write_text(LICENCE + "".join(sorted(rows)))
-    return tmp_path
+    (folder / "index.noun").write_text(LICENCE + "".join(sorted(rows)))
+    return {name: f"n{offset:08d}" for name, offset in offsets.items()}
 
 
 def _line(name: str, offsets: dict[str, int]) -> str:

@@ -1,0 +1,70 @@
+"""Exported graphs say what torch says, and a bundle of them opens on the device side."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+from pixsearch.contract import graphs
+from pixsearch.edge.bundle import Bundle
+from pixsearch.export.bundle import embedder_id, export_bundle
+from pixsearch.export.graphs import OPSET, example_inputs
+from pixsearch.export.parity import parity
+from pixsearch.export.quantize import int8_rows, quantize_graph
+from pixsearch.model.checkpoint import Checkpoint
+from pixsearch.model.prepare import prepare
+from pixsearch.model.sizes import SIZES
+
+PHOTOGRAPH = Path(__file__).parent.parent / "apps" / "photos" / "cat.jpg"
+LARGEST_ERROR = 1e-4
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Checkpoint, Path]:
+    """A random model of the tiny size and its float32 bundle."""
+    folder = tmp_path_factory.mktemp("export") / "tiny-fp32"
+    checkpoint = prepare(SIZES["tiny"], folder, folder)
+    export_bundle(checkpoint, folder)
+    return checkpoint, folder
+
+
+def test_every_graph_equals_torch(exported: tuple[Checkpoint, Path]) -> None:
+    checkpoint, folder = exported
+    errors = parity(checkpoint.model, folder, [PHOTOGRAPH])
+    print({name: f"{error:.1e}" for name, error in errors.items()})
+    assert set(errors) == set(graphs.GRAPHS)
+    assert max(errors.values()) < LARGEST_ERROR
+
+
+def test_a_bundle_opens_on_the_device_side(exported: tuple[Checkpoint, Path]) -> None:
+    checkpoint, folder = exported
+    bundle = Bundle.load(folder)
+    assert set(bundle.open_all()) == set(graphs.GRAPHS)
+    assert bundle.embedder_id == embedder_id(checkpoint.model)
+    assert all(onnx.load(folder / graphs.graph_file(name)).opset_import[0].version == OPSET for name in graphs.GRAPHS)
+
+
+@pytest.mark.parametrize("name", graphs.GRAPHS)
+def test_quantized_graphs_stay_close(exported: tuple[Checkpoint, Path], tmp_path: Path, name: str) -> None:
+    checkpoint, folder = exported
+    path = tmp_path / "quantized.onnx"
+    path.write_bytes((folder / graphs.graph_file(name)).read_bytes())
+    quantize_graph(name, path, SIZES["tiny"])
+    assert path.stat().st_size < (folder / graphs.graph_file(name)).stat().st_size
+    feeds = {key: value.numpy() for key, value in example_inputs(
+        checkpoint.model, name, torch.Generator().manual_seed(3)).items()}
+    full, small = (onnxruntime.InferenceSession(str(one)).run(None, feeds)
+                   for one in (folder / graphs.graph_file(name), path))
+    for left, right in zip(full, small, strict=True):
+        if np.ptp(left) > 0:
+            assert np.corrcoef(left.ravel(), right.ravel())[0, 1] > 0.95
+
+
+@pytest.mark.parametrize("table", [np.eye(3) * [[1.0], [1e-3], [100.0]], np.zeros((2, 4)), np.full((1, 2), -7.0)])
+def test_int8_rows_err_by_half_a_step_at_most(table: np.ndarray) -> None:
+    values, scales = int8_rows(table.astype(np.float32))
+    assert values.dtype == np.int8 and scales.shape == (len(table), 1)
+    assert (np.abs(values * scales - table) <= scales / 2 + 1e-6).all()

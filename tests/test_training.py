@@ -1,0 +1,113 @@
+"""The training loop learns, resumes exactly, and touches only what it should."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from miniature import write_corpus
+from test_wordnet import write_wordnet
+
+from pixsearch.contract.faults import Fault
+from pixsearch.contract.grammar import SPECIAL_TOKENS
+from pixsearch.model import concepts, training
+from pixsearch.model.checkpoint import load_model, save_model
+from pixsearch.model.config import RunConfig, load_config
+from pixsearch.model.network import add_adapters, merge_adapters, trained_parameters
+from pixsearch.model.prepare import prepare
+from pixsearch.model.sizes import SIZES
+
+CONFIG = RunConfig(name="small", stage=2, size="tiny", start="base-tiny", steps=8, scenes=3, validation_scenes=3,
+                   batch=2, words=2, sight_steps=2, sight_batch=2, stage1_share=0.4375, rate=3e-3, new_rate=3e-3,
+                   warmup=1, log_every=2, save_every=2, validate_every=4, validation_batches=1)
+
+
+@pytest.fixture
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """Folders for data and runs: a miniature WordNet with one class, and miniature corpora."""
+    data, runs = tmp_path / "data", tmp_path / "runs"
+    tabby = write_wordnet(data / "wordnet" / "3.0")["tabby"]
+    monkeypatch.setattr(concepts, "class_names", lambda: {tabby: "tabby"})
+    for split in ("train", "validation"):
+        write_corpus(runs / "corpus" / f"{split}-3")
+    return data, runs
+
+
+def test_loss_falls(places: tuple[Path, Path]) -> None:
+    run = training.Run(replace(CONFIG, steps=40), *places)
+    totals = [sum(run.train_step().values()) for _ in range(30)]
+    assert sum(totals[-4:]) < 0.8 * sum(totals[2:6])
+
+
+def test_a_run_that_was_cut_ends_like_one_that_was_not(places: tuple[Path, Path]) -> None:
+    class Cut(Exception):
+        pass
+
+    def cut(run: training.Run) -> None:
+        if run.step == 5:
+            raise Cut
+
+    whole = training.train(replace(CONFIG, name="whole"), *places)
+    with pytest.raises(Cut):
+        training.train(CONFIG, *places, on_step=cut)
+    resumed = training.train(CONFIG, *places)
+    for (name, ours), (_, theirs) in zip(resumed.named_parameters(), whole.named_parameters(), strict=True):
+        assert torch.equal(ours, theirs), name
+    assert (places[1] / "small.run" / training.CURVES_FILE).stat().st_size > 0
+    assert load_model(places[1] / "small").description["stage"] == 2
+
+
+def test_only_adapters_special_rows_and_new_parts_move(places: tuple[Path, Path]) -> None:
+    run = training.Run(replace(CONFIG, sight_steps=0), *places)
+    before = {name: tensor.clone() for name, tensor in run.model.state_dict().items()}
+    run.train_step()
+    run.train_step()
+    after = run.model.state_dict()
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    assert moved <= set(trained_parameters(run.model))
+    assert any("lora_" in name for name in moved) and any(name.startswith("decoder.") for name in moved)
+    assert not any(name.startswith(("trunk.", "region.", "text.")) for name in moved)
+    rows = "language.embedding.weight"
+    assert torch.equal(before[rows][len(SPECIAL_TOKENS):], after[rows][len(SPECIAL_TOKENS):])
+    assert not torch.equal(before[rows], after[rows])
+
+
+def test_merged_adapters_say_the_same(tmp_path: Path) -> None:
+    checkpoint = prepare(SIZES["tiny"], tmp_path, tmp_path)
+    model = checkpoint.model
+    add_adapters(model, seed=0)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "lora_B" in name:
+                parameter.normal_(std=0.1)
+        prompt = model.language.embed(torch.randint(11, 200, (1, 9)), torch.zeros(1, 1, 64))
+        adapted = model.language(prompt)[0]
+        merge_adapters(model)
+        assert torch.allclose(model.language(prompt)[0], adapted, atol=1e-4)
+    save_model(tmp_path / "model", checkpoint)
+    again = load_model(tmp_path / "model")
+    assert all(torch.equal(tensor, again.model.state_dict()[name]) for name, tensor in model.state_dict().items())
+
+
+def test_no_model_is_a_fault(tmp_path: Path) -> None:
+    with pytest.raises(Fault, match="train stage1"):
+        load_model(tmp_path)
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ('name = "x"\nstepps = 3\n', "did you mean 'steps'"),
+    ('name = "x"\n', "without a default"),
+    ("name = ", "TOML"),
+    ('name="x"\nstage=3\nsize="tiny"\nstart="s"\nsteps=1\nscenes=1\nvalidation_scenes=1\n', "stage 1 or 2"),
+])
+def test_a_run_file_at_fault_says_so_in_one_line(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text(text)
+    with pytest.raises(Fault, match=message):
+        load_config(path)
+
+
+@pytest.mark.parametrize("name", ["nano-stage1", "nano-stage2"])
+def test_committed_run_files_are_sound(name: str) -> None:
+    config = load_config(Path(training.__file__).parent / "runs" / f"{name}.toml")
+    assert config.name == name and config.sight_steps < config.steps
