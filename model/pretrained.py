@@ -128,13 +128,13 @@ def load_gemma(language: Language, reader: GGUFReader, backend: RustTokenizer) -
         table[ids] = mean + noise * table[len(SPECIAL_TOKENS):].std()
         language.norm.weight.copy_(weight("output_norm.weight"))
         for layer, source in zip(language.layers, language.size.layers, strict=True):
-            _load_layer(layer, lambda name, block=source: weight(f"blk.{block}.{name}.weight"))
+            _load_layer(layer, weight, f"blk.{source}")
 
 
-def _load_layer(layer: torch.nn.Module, weight: Callable[[str], Tensor]) -> None:
+def _load_layer(layer: torch.nn.Module, weight: Callable[[str], Tensor], block: str) -> None:
     names = {"before_attention": "attn_norm", "after_attention": "post_attention_norm", "before_feed": "ffn_norm",
              "after_feed": "post_ffw_norm", "attention.q": "attn_q", "attention.k": "attn_k",
              "attention.v": "attn_v", "attention.o": "attn_output", "attention.q_norm": "attn_q_norm",
              "attention.k_norm": "attn_k_norm", "gate": "ffn_gate", "up": "ffn_up", "down": "ffn_down"}
     for ours, theirs in names.items():
-        layer.get_submodule(ours).weight.copy_(weight(theirs))
+        layer.get_parameter(f"{ours}.weight").copy_(weight(f"{block}.{theirs}.weight"))

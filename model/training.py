@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -127,8 +128,9 @@ def train(config: RunConfig, data: Path, runs: Path, on_step: Callable[[Run], No
     run = Run(config, data, runs)
     recent: list[dict[str, float]] = []
     began = time.monotonic()
-    with click.progressbar(length=config.steps, label=config.name, file=sys.stderr, show_pos=True, show_eta=True,
-                           item_show_func=lambda _: _summary(recent)) as bar:
+    bar: Any = click.progressbar(length=config.steps, label=config.name, file=sys.stderr, show_pos=True,
+                                 item_show_func=lambda _: _summary(recent))
+    with bar:
         bar.update(run.step)
         while run.step < config.steps:
             recent.append(run.train_step())

@@ -1,6 +1,6 @@
 """The image side: a frozen EfficientNet-Lite trunk, a feature pyramid, and the vectors that stand for the frame."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -64,7 +64,7 @@ class Trunk(nn.Module):
 
 
 def _fold(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
-    plain = nn.Conv2d(conv.in_channels, conv.out_channels, conv.kernel_size[0], tuple(conv.stride),
+    plain = nn.Conv2d(conv.in_channels, conv.out_channels, conv.kernel_size[0], conv.stride[0],
                       groups=conv.groups, bias=False)
     plain.weight = conv.weight
     return fuse_conv_bn_eval(plain.eval(), norm.eval())
@@ -94,7 +94,7 @@ def efficientnet_lite0() -> tuple[Trunk, Tensor, Tensor]:
 
 
 def _keeps_shape(block: nn.Module) -> bool:
-    arguments = block._block_args
+    arguments: Any = block._block_args
     stride = arguments.stride[0] if isinstance(arguments.stride, list | tuple) else arguments.stride
     return bool(arguments.id_skip and stride == 1 and arguments.input_filters == arguments.output_filters)
 

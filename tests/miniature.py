@@ -18,7 +18,8 @@ SEED = 1_000_000
 
 def some_samples(scene: int) -> list[Sample]:
     """One question of each stage about a scene of two things."""
-    sees = Sample(SEED + scene, Split.TRAIN, 1, "where", "Where is the cup?", (Text("The cup is on the left."),), "left",
+    said = (Text("The cup is on the left."),)
+    sees = Sample(SEED + scene, Split.TRAIN, 1, "where", "Where is the cup?", said, "left",
                   None, (Span(0, 0, 7, 0, "cup"),))
     evidence = "Norvik mug (sure) | maker: Norvik"
     trace = (Text("The mug"), Search(Modality.REGION, None, evidence), Text(" is made by Norvik."))

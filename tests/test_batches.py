@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from miniature import some_samples, write_corpus
 
-from pixsearch.contract.graphs import SPAN_TOKENS
 from pixsearch.contract.grammar import Text
+from pixsearch.contract.graphs import SPAN_TOKENS
 from pixsearch.contract.tokenizer import Tokenizer, byte_tokenizer
 from pixsearch.model.batches import _segments, encode_sample
 from pixsearch.model.data.records import Sample, Span, Split
