@@ -2,13 +2,18 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from miniature import some_samples, write_corpus
+from test_wordnet import write_wordnet
 
 from pixsearch.contract.grammar import Text
 from pixsearch.contract.graphs import SPAN_TOKENS
-from pixsearch.contract.tokenizer import Tokenizer, byte_tokenizer
-from pixsearch.model.batches import _segments, encode_sample
+from pixsearch.contract.tokenizer import IMAGE_TOKENS, Tokenizer, byte_tokenizer
+from pixsearch.model import concepts
+from pixsearch.model.batches import IGNORED, OTHERS_A_SCENE, _segments, encode_sample, make_batch
+from pixsearch.model.concepts import Concepts
 from pixsearch.model.data.records import Sample, Span, Split
 
 
@@ -44,6 +49,26 @@ def test_only_the_last_words_of_a_long_segment_are_tagged(tokenizer: Tokenizer) 
     assert len(segments[0].positions) == SPAN_TOKENS
     assert segments[0].spans == [(SPAN_TOKENS - 3, SPAN_TOKENS)]
     assert queries == [(0, (SPAN_TOKENS - 3, SPAN_TOKENS), 1)]
+
+
+def test_a_batch_pads_what_is_not_counted_and_draws_the_same_twice(
+        tokenizer: Tokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tabby = write_wordnet(tmp_path / "wordnet" / "3.0")["tabby"]
+    monkeypatch.setattr(concepts, "class_names", lambda: {tabby: "tabby"})
+    corpus, named = write_corpus(tmp_path / "corpus"), Concepts(tmp_path)
+    batch, again = (make_batch(corpus.samples[:2], corpus, tokenizer, named, np.random.default_rng(0))
+                    for _ in range(2))
+    counted = batch.labels != IGNORED
+    assert torch.equal(batch.labels[counted], batch.ids[counted])
+    assert counted.sum(dim=1).tolist() == [sum(encode_sample(one, tokenizer).counted) for one in corpus.samples[:2]]
+    padding = torch.arange(batch.ids.shape[1]) >= len(encode_sample(corpus.samples[0], tokenizer).ids)
+    assert padding.any() and (batch.ids[0, padding] == tokenizer.special.pad).all() and not counted[0, padding].any()
+    assert (batch.ids == tokenizer.special.pad).sum(dim=1)[1] == IMAGE_TOKENS  # the longer row has no padding
+    assert batch.phrases == ["The cup", "The mug"] and batch.segment_rows.tolist() == [0, 1, 1]
+    assert batch.gold[0, 30, 20] == 1 and batch.gold[1, 50, 60] == 1
+    assert batch.prompts.point[1, 2] == 1  # the point that the question came with
+    assert len(batch.other.phrases) == 2 * OTHERS_A_SCENE
+    assert torch.equal(batch.prompts.point, again.prompts.point) and batch.other.phrases == again.other.phrases
 
 
 def test_a_corpus_comes_back_as_it_was_written(tmp_path: Path) -> None:

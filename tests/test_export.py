@@ -12,7 +12,7 @@ from pixsearch.contract import graphs
 from pixsearch.edge.bundle import Bundle
 from pixsearch.export.bundle import embedder_id, export_bundle
 from pixsearch.export.graphs import OPSET, example_inputs
-from pixsearch.export.parity import parity
+from pixsearch.export.parity import next_token_agreement, parity
 from pixsearch.export.quantize import int8_rows, quantize_graph
 from pixsearch.model.checkpoint import Checkpoint
 from pixsearch.model.prepare import prepare
@@ -33,10 +33,23 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Checkpoint, Path
 
 def test_every_graph_equals_torch(exported: tuple[Checkpoint, Path]) -> None:
     checkpoint, folder = exported
-    errors = parity(checkpoint.model, folder, [PHOTOGRAPH])
+    errors = parity(checkpoint, folder, [PHOTOGRAPH])
     print({name: f"{error:.1e}" for name, error in errors.items()})
     assert set(errors) == set(graphs.GRAPHS)
     assert max(errors.values()) < LARGEST_ERROR
+
+
+def test_a_changed_weight_shows(exported: tuple[Checkpoint, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoint, folder = exported
+    bias = checkpoint.model.decoder.quality[-1].bias
+    monkeypatch.setattr(bias, "data", bias.data + 0.1)
+    errors = parity(checkpoint, folder, [])
+    assert [name for name, error in errors.items() if error > LARGEST_ERROR] == [graphs.MASK]
+
+
+def test_word_for_word_from_the_cache_the_same_tokens_are_expected(exported: tuple[Checkpoint, Path]) -> None:
+    checkpoint, folder = exported
+    assert next_token_agreement(checkpoint, folder, PHOTOGRAPH) == 1.0
 
 
 def test_a_bundle_opens_on_the_device_side(exported: tuple[Checkpoint, Path]) -> None:

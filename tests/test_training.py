@@ -14,6 +14,7 @@ from pixsearch.contract.grammar import SPECIAL_TOKENS
 from pixsearch.model import concepts, training
 from pixsearch.model.checkpoint import load_model, save_model
 from pixsearch.model.config import RunConfig, load_config
+from pixsearch.model.corpus import Corpus
 from pixsearch.model.network import add_adapters, merge_adapters, trained_parameters
 from pixsearch.model.prepare import prepare
 from pixsearch.model.sizes import SIZES
@@ -41,6 +42,23 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]
     for split in ("train", "validation"):
         write_corpus(runs / "corpus" / f"{split}-3")
     return data, runs
+
+
+def test_the_same_seed_draws_the_same_samples_at_the_paper_s_mix(places: tuple[Path, Path]) -> None:
+    corpus = Corpus(places[1] / "corpus" / "train-3")
+    steps = [training.draw(corpus, replace(CONFIG, batch=16), step) for step in range(40)]
+    assert steps == [training.draw(corpus, replace(CONFIG, batch=16), step) for step in range(40)]
+    assert steps != [training.draw(corpus, replace(CONFIG, batch=16, seed=1), step) for step in range(40)]
+    assert all(sum(sample.stage == 1 for sample in drawn) == 7 for drawn in steps)
+    pairs = [training.draw(corpus, CONFIG, step) for step in range(400)]  # .875 of two samples, on average
+    assert sum(sample.stage == 1 for pair in pairs for sample in pair) / 400 == pytest.approx(0.875, abs=0.06)
+    only = training.draw(corpus, replace(CONFIG, stage=1), 0)
+    assert [sample.stage for sample in only] == [1, 1]
+
+
+@pytest.mark.parametrize(("step", "share"), [(0, 0.25), (3, 1.0), (4, 1.0), (52, 0.525), (100, 0.05), (500, 0.05)])
+def test_the_rate_warms_up_and_falls_along_a_cosine(step: int, share: float) -> None:
+    assert training.learning_rate(step, replace(CONFIG, warmup=4, steps=100)) == pytest.approx(share)
 
 
 def test_loss_falls(places: tuple[Path, Path]) -> None:
