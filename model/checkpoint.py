@@ -49,11 +49,18 @@ def load_model(folder: Path) -> Checkpoint:
     if not (folder / DESCRIPTION_FILE).is_file():
         raise Fault(f"model {folder}", expected=f"a folder with {DESCRIPTION_FILE}", actual="none there",
                     remedy="train one with `pixsearch train stage1`")
-    description = json.loads((folder / DESCRIPTION_FILE).read_text())
-    backend = RustTokenizer.from_file(str(folder / TOKENIZER_FILE))
-    tokenizer = Tokenizer(backend)
-    model = PixSearch(size_named(description["size"]), tokenizer.size, tokenizer.special.pad)
-    model.load_state_dict(load_file(folder / WEIGHTS_FILE))
+    try:
+        description = json.loads((folder / DESCRIPTION_FILE).read_text())
+        size = size_named(description["size"])
+        backend = RustTokenizer.from_file(str(folder / TOKENIZER_FILE))
+        tokenizer = Tokenizer(backend)
+        model = PixSearch(size, tokenizer.size, tokenizer.special.pad)
+        model.load_state_dict(load_file(folder / WEIGHTS_FILE))
+    except Fault:
+        raise
+    except Exception as error:  # tokenizers raises bare Exception; torch and safetensors their own
+        raise Fault(f"model {folder}", expected="whole files of one model", actual=str(error)[:120],
+                    remedy="train it again, or copy the folder again") from error
     return Checkpoint(model, backend, description)
 
 

@@ -122,6 +122,18 @@ def test_no_model_is_a_fault(tmp_path: Path) -> None:
         load_model(tmp_path)
 
 
+@pytest.mark.parametrize(("name", "content"), [
+    ("weights.safetensors", b"cut"), ("description.json", b"{"), ("description.json", b"[]"),
+    ("description.json", b'{"size": "mega"}'), ("tokenizer.json", b"{}"),
+])
+def test_a_damaged_model_is_a_fault(tmp_path: Path, name: str, content: bytes) -> None:
+    folder = tmp_path / "model"
+    save_model(folder, prepare(SIZES["tiny"], tmp_path, tmp_path))
+    (folder / name).write_bytes(content)
+    with pytest.raises(Fault):
+        load_model(folder)
+
+
 @pytest.mark.parametrize(("text", "message"), [
     ('name = "x"\nstepps = 3\n', "did you mean 'steps'"),
     ('name = "x"\n', "without a default"),
