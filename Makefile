@@ -1,6 +1,7 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
+APT_BUILD = $$(sed '/^\# data/,$$d; /^\#/d' apt.txt)
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 SOURCES := setup.cfg pyproject.toml
 
@@ -10,12 +11,12 @@ SOURCES := setup.cfg pyproject.toml
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z.]+:.*## / {printf "%-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-apt:  ## install the Debian packages of apt.txt where they are missing and may be installed
+apt:  ## install the build packages of apt.txt where they are missing and may be installed
 	@if command -v c++ >/dev/null && $(PYTHON) -c 'import ensurepip, pathlib, sysconfig as s; \
 		assert pathlib.Path(s.get_path("include"), "Python.h").exists()' 2>/dev/null; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		apt-get update -qq && apt-get install -y -qq --no-install-recommends $$(cat apt.txt); \
-	else echo "a compiler, $(PYTHON), its headers or its venv module is missing: apt install $$(tr '\n' ' ' <apt.txt)" >&2; \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends $(APT_BUILD); \
+	else echo "a compiler, $(PYTHON), its headers or its venv module is missing: apt install" $(APT_BUILD) >&2; \
 		exit 1; fi
 
 $(VENV)/core.stamp: $(SOURCES)
@@ -57,7 +58,7 @@ train: $(VENV)/train.stamp data  ## train both stages; resumes where it stopped
 
 export: $(VENV)/export.stamp data  ## export the trained model and the everyday pack, and fit its confidence
 	$(BIN)/pixsearch model export nano --precision int8 -o edge/bundles/nano-int8
-	$(BIN)/python -m pixsearch.apps.everyday runs/nano-stage2 -o index/packs/everyday.pxpack
+	$(BIN)/python -m pixsearch.apps.everyday runs/nano-stage2 edge/bundles/nano-int8 -o index/packs/everyday.pxpack
 	$(BIN)/python -m pixsearch.apps.calibrate edge/bundles/nano-int8
 
 bench: $(VENV)/export.stamp  ## time every stage on this machine

@@ -16,7 +16,8 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from pixsearch.apps.eval_photos import photo_answers
+from pixsearch.apps.defaults import EVERYDAY_PACK
+from pixsearch.apps.eval_photos import judge_photo, photo_answers
 from pixsearch.apps.eval_scenes import scene_answers
 from pixsearch.apps.scores import Verdict
 from pixsearch.contract.files import atomic_directory, read_manifest, write_manifest
@@ -73,7 +74,8 @@ def calibrate(folder: Path, data: Path, scenes: int = SCENES) -> dict[str, Any]:
 
 
 def _answers(folder: Path, data: Path, scenes: int) -> Iterator[tuple[Answer, Verdict]]:
-    yield from photo_answers(folder, "validation")
+    for asked, answer in photo_answers(folder, EVERYDAY_PACK, "validation"):
+        yield answer, judge_photo(answer, asked)
     yield from scene_answers(folder, "validation", scenes, data)
 
 

@@ -113,12 +113,15 @@ def evaluate_photos(
     )
 
 
-def photo_answers(bundle: Path | None, split: str) -> Iterator[tuple[Answer, Verdict]]:
-    """Every answer to a split's questions, with its verdict."""
-    with open_assistant(bundle, [EVERYDAY_PACK]) as assistant:
-        for asked in (one for one in read_photo_questions() if one.split == split):
-            answer = assistant.ask(read_image(asked.photo), asked.question, point=asked.point)
-            yield answer, judge_photo(answer, asked)
+def photo_answers(bundle: Path | None, pack: Path, split: str) -> Iterator[tuple[PhotoQuestion, Answer]]:
+    """Every question of a split with its answer from one pack."""
+    questions = [one for one in read_photo_questions() if one.split == split]
+    with (
+        open_assistant(bundle, [pack]) as assistant,
+        click.progressbar(questions, label=f"{split} photos", file=sys.stderr) as bar,
+    ):
+        for asked in bar:
+            yield asked, assistant.ask(read_image(asked.photo), asked.question, point=asked.point)
 
 
 def _ask(assistant: Assistant, asked: PhotoQuestion, budget: int | None) -> dict[str, Any]:

@@ -1,8 +1,14 @@
 """Where the frozen language model keeps the words of spans, before any training: the targets of the KL term."""
 
-from collections.abc import Sequence
+import hashlib
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
+import click
 import torch
+from safetensors.torch import load_file, save_file
 
 from pixsearch.contract.grammar import Text
 from pixsearch.contract.tokenizer import Tokenizer
@@ -13,9 +19,9 @@ from pixsearch.model.network import PixSearch
 PHRASES_AT_ONCE = 64
 
 
-def phrases_of(corpora: Sequence[Corpus]) -> list[str]:
-    """All words of spans, each once, shortest first."""
-    found = set()
+def phrases_of(corpora: Sequence[Corpus], words: Iterable[str]) -> list[str]:
+    """All words of spans and `words`, each once, shortest first."""
+    found = set(words)
     for corpus in corpora:
         for sample in corpus.samples:
             for span in sample.spans:
@@ -25,20 +31,30 @@ def phrases_of(corpora: Sequence[Corpus]) -> list[str]:
     return sorted(found, key=lambda phrase: (len(phrase), phrase))
 
 
+def load_anchors(folder: Path, model: PixSearch, tokenizer: Tokenizer, phrases: list[str]) -> Anchors:
+    """The anchors of `phrases`, fitted unless `folder` has kept them from an earlier run."""
+    key = hashlib.sha256(json.dumps([model.size.name, phrases]).encode()).hexdigest()[:16]
+    path = folder / f"{model.size.name}-{key}.safetensors"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file({"means": fit_anchors(model, tokenizer, phrases)}, path)
+    means = load_file(path)["means"]
+    return Anchors(dict(zip(phrases, means, strict=True)), float(means.var(dim=0).mean()))
+
+
 @torch.inference_mode()
-def fit_anchors(model: PixSearch, tokenizer: Tokenizer, corpora: Sequence[Corpus]) -> Anchors:
-    """Mean last hidden state of every phrase, read on its own by the language model as it is now."""
-    phrases = phrases_of(corpora)
+def fit_anchors(model: PixSearch, tokenizer: Tokenizer, phrases: list[str]) -> torch.Tensor:
+    """Mean last hidden state of every phrase, read on its own by the language model as it is now: (P, width)."""
     blank = torch.zeros(1, 1, model.size.width)
-    means: dict[str, torch.Tensor] = {}
-    for start in range(0, len(phrases), PHRASES_AT_ONCE):
-        chunk = phrases[start:start + PHRASES_AT_ONCE]
-        tokens = [tokenizer.encode(phrase) for phrase in chunk]
-        ids = torch.full((len(chunk), 1 + max(map(len, tokens))), tokenizer.special.pad)
-        for row, one in enumerate(tokens):
-            ids[row, :1 + len(one)] = torch.tensor([tokenizer.special.bos, *one])
-        hidden, _ = model.language(model.language.embed(ids, blank.expand(len(chunk), -1, -1)))
-        for row, (phrase, one) in enumerate(zip(chunk, tokens, strict=True)):
-            means[phrase] = hidden[row, 1:1 + len(one)].mean(dim=0).clone()
-    stacked = torch.stack(list(means.values()))
-    return Anchors(means, float(stacked.var(dim=0).mean()))
+    means: list[torch.Tensor] = []
+    with click.progressbar(length=len(phrases), label="anchors", file=sys.stderr) as bar:
+        for start in range(0, len(phrases), PHRASES_AT_ONCE):
+            chunk = phrases[start:start + PHRASES_AT_ONCE]
+            tokens = [tokenizer.encode(phrase) for phrase in chunk]
+            ids = torch.full((len(chunk), 1 + max(map(len, tokens))), tokenizer.special.pad)
+            for row, one in enumerate(tokens):
+                ids[row, :1 + len(one)] = torch.tensor([tokenizer.special.bos, *one])
+            hidden, _ = model.language(model.language.embed(ids, blank.expand(len(chunk), -1, -1)))
+            means += [hidden[row, 1:1 + len(one)].mean(dim=0) for row, one in enumerate(tokens)]
+            bar.update(len(chunk))
+    return torch.stack(means)

@@ -145,7 +145,7 @@ def make_others(samples: Sequence[Sample], corpus: Corpus, concepts: Concepts, r
     chosen: list[tuple[int, Sample, int]] = []
     for row, sample in enumerate(samples):
         referred = corpus.referred(sample)
-        chosen += [(row, *referred[i]) for i in rng.integers(len(referred), size=count)] if referred else []
+        chosen += [(row, *referred[i]) for i in rng.integers(len(referred), size=count)]
     gold = np.stack([corpus.mask(sample, sample.spans[number].target) for _, sample, number in chosen])
     return Others(
         torch.tensor([row for row, _, _ in chosen]), [_words(sample, number) for _, sample, number in chosen],

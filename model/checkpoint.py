@@ -80,9 +80,15 @@ def save_progress(path: Path, model: PixSearch, optimiser: torch.optim.Optimizer
 
 
 def load_progress(path: Path, model: PixSearch, optimiser: torch.optim.Optimizer) -> int:
-    """Restore what `save_progress` wrote; returns the step."""
+    """Restore what `save_progress` wrote; returns the step. Raises Fault for the progress of another kind of model."""
     tensors = load_file(path)
     names = {id(parameter): name for name, parameter in model.named_parameters()}
+    for parameter in (parameter for group in optimiser.param_groups for parameter in group["params"]):
+        kept = tensors.get(f"weight/{names[id(parameter)]}")
+        if kept is None or kept.shape != parameter.shape:
+            raise Fault(f"progress {path}", expected=f"{names[id(parameter)]} {tuple(parameter.shape)}",
+                        actual="another model's tensors",
+                        remedy=f"remove {path.parent} to train again from the start")
     for group in optimiser.param_groups:
         for parameter in group["params"]:
             name = names[id(parameter)]

@@ -30,6 +30,7 @@ class Concepts:
                     covered.setdefault(lemma.lower(), set()).add(index)
         self.classes = {word: sorted(found) for word, found in sorted(covered.items()) if len(found) <= MOST_CLASSES}
         self.words = list(self.classes)
+        self.phrases = [f"the {word}" for word in self.words]
 
     def is_kind(self, word: str) -> bool:
         """Whether a word names a wide kind of things."""

@@ -22,11 +22,14 @@ class RunConfig:
     batch: int = 8
     sight_steps: int = 0  # first steps, in which only the mask side trains and no language pass is made
     sight_batch: int = 12  # scenes in each of them
+    sight_words: int = 128  # names without a picture in each of them
     words: int = 16  # names without a picture in each step
     stage1_share: float = 1.0  # of a batch; the paper mixes 7 : 9 in stage 2
     rate: float = 2e-4  # of the adapters and special tokens
     new_rate: float = 1e-3  # of the parts that start from nothing
-    warmup: int = 50
+    sight_rate: float = 2e-3  # of the mask side in the sight steps
+    mask_rate: float = 3e-4  # of the mask side afterwards
+    warmup: int = 50  # steps at the beginning of each of the two phases
     betas: tuple[float, float] = (0.9, 0.95)
     seed: int = 0
     log_every: int = 10

@@ -78,7 +78,10 @@ class Corpus:
         self.features = Features(*(np.load(folder / f"{level}.npy", mmap_mode="r") for level in LEVELS))
         self.masks: NDArray[np.uint8] = np.load(folder / "masks.npy", mmap_mode="r")  # (all things, M, M) coverage
         lines = (folder / "samples.jsonl").read_text().splitlines()
-        self.samples = [_sample_from(json.loads(line)) for line in lines]
+        samples = [_sample_from(json.loads(line)) for line in lines]
+        # a scene of which nothing is said gives the mask decoder nothing to learn
+        spoken_of = {one.scene_seed for one in samples if one.spans}
+        self.samples = [one for one in samples if one.scene_seed in spoken_of]
         self._of_scene: dict[int, list[Sample]] = {}
         for one in self.samples:
             self._of_scene.setdefault(one.scene_seed, []).append(one)
@@ -145,7 +148,8 @@ def _write(folder: Path, materials: Materials, count: int, trunk: Trunk) -> None
 def _seen(materials: Materials, count: int) -> Iterator[tuple[int, torch.Tensor, list[Scene]]]:
     for start in range(0, count, SCENES_AT_ONCE):
         scenes = [make_scene(materials, number) for number in range(start, min(count, start + SCENES_AT_ONCE))]
-        yield start, torch.from_numpy(np.concatenate([frame_batch(scene.frame)[0] for scene in scenes])), scenes
+        pixels = torch.from_numpy(np.concatenate([frame_batch(scene.frame)[0] for scene in scenes]))
+        yield start, pixels.to(memory_format=torch.channels_last), scenes  # a third faster through the trunk
 
 
 def _coverage(scene: Scene) -> list[NDArray[np.uint8]]:

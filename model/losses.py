@@ -88,15 +88,20 @@ def batch_losses(model: PixSearch, batch: Batch, anchors: Anchors) -> dict[str, 
     return losses
 
 
-def sight_losses(model: PixSearch, features: Features, other: Others, anchors: Anchors) -> dict[str, Tensor]:
-    """The mask side alone, its words read where the anchors keep them: a cheap start before language trains."""
+def sight_losses(model: PixSearch, features: Features, other: Others, anchors: Anchors, words: list[str],
+                 covered: Tensor) -> dict[str, Tensor]:
+    """The mask side alone, its words read where the anchors keep them: a cheap start before language trains.
+
+    other : as many queries for each scene of `features`; words : names without a picture; covered bool (W, CLASSES)
+    """
     detail, context = model.pyramid(features)
     dense = model.region.dense(features)
     queries = anchors.of(other.phrases)
-    drawn = model.decoder(queries, detail[other.rows], context[other.rows], dense[other.rows], other.prompts)
+    drawn = model.decoder(queries, detail, context[other.rows], dense[other.rows], other.prompts)
     return mask_losses(drawn, other.gold) | {
         "names": NAME_WEIGHT * name_loss(model, queries, other.concepts),
-        "looks": LOOK_WEIGHT * look_loss(model, queries, dense[other.rows], other.gold, other.nouns)}
+        "looks": LOOK_WEIGHT * look_loss(model, queries, dense[other.rows], other.gold, other.nouns),
+        "words": NAME_WEIGHT * name_loss(model, anchors.of(words), covered)}
 
 
 def word_losses(model: PixSearch, ids: Tensor, spans: Tensor, covered: Tensor) -> dict[str, Tensor]:

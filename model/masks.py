@@ -98,9 +98,8 @@ class MaskDecoder(nn.Module):
         self.layers = nn.ModuleList(TwoWayLayer(inner) for _ in range(layers))
         self.seek, self.offer = nn.Linear(inner, inner), nn.Linear(inner, inner)
         self.spread = nn.Conv2d(inner, SPREAD, 1)
-        self.inputs = size.detail + SPREAD + 2
         self.weights = nn.Sequential(nn.LayerNorm(2 * inner), nn.Linear(2 * inner, inner), nn.GELU(),
-                                     nn.Linear(inner, self.inputs * DRAWN + DRAWN * DRAWN + 3 * DRAWN + 1))
+                                     nn.Linear(inner, (size.detail + SPREAD + 2 + DRAWN + 3) * DRAWN + 1))
         self.quality = nn.Sequential(nn.Linear(2 * inner, inner), nn.GELU(), nn.Linear(inner, 1))
 
     def expected_look(self, query: Tensor) -> Tensor:
@@ -108,7 +107,11 @@ class MaskDecoder(nn.Module):
         return F.normalize(self.appearance(query), dim=-1)
 
     def forward(self, query: Tensor, detail: Tensor, context: Tensor, dense: Tensor, prompts: Prompts) -> Drawn:
-        """query (N, width), detail (N, C, M, M), context (N, D, m, m), dense (N, R, h, h) unit region vectors."""
+        """What N queries mean.
+
+        query (N, width), context (N, D, m, m), dense (N, R, h, h) unit region vectors; detail (S, C, M, M), where each
+        of S scenes is for the next N / S queries
+        """
         count, side = query.shape[0], context.shape[-1]
         grid = _grid(side, query.device)  # (m², 2)
         image = context + self.hints(self._hints(query, dense, prompts, grid, side))
@@ -143,13 +146,15 @@ class MaskDecoder(nn.Module):
 
     def _draw(self, detail: Tensor, spread: Tensor, centre: Tensor, code: Tensor) -> Tensor:
         """Fine features, coarse knowledge and relative coordinates through the query's own small network."""
-        count, _, size, _ = detail.shape
+        count, (scenes, channels, size, _) = len(code), detail.shape
         spread = F.interpolate(spread, size=(size, size), mode="bilinear", align_corners=False)
         relative = (_grid(size, detail.device)[None] - centre[:, None]).transpose(1, 2)  # (N, 2, M²)
-        x = torch.cat([detail.flatten(2), spread.flatten(2), relative * COORDINATE_GAIN], dim=1)  # (N, inputs, M²)
-        sizes = [self.inputs * DRAWN, DRAWN, DRAWN * DRAWN, DRAWN, DRAWN, 1]
-        first, first_bias, second, second_bias, last, last_bias = self.weights(code).split(sizes, dim=1)
-        x = F.relu(first.reshape(count, DRAWN, -1) @ x + first_bias[..., None])
+        own = torch.cat([spread.flatten(2), relative * COORDINATE_GAIN], dim=1)  # (N, SPREAD + 2, M²)
+        sizes = [channels * DRAWN, (SPREAD + 2) * DRAWN, DRAWN, DRAWN * DRAWN, DRAWN, DRAWN, 1]
+        fine, coarse, first_bias, second, second_bias, last, last_bias = self.weights(code).split(sizes, dim=1)
+        # queries of one scene share its fine features, which are large: no copy for each query
+        x = (fine.reshape(scenes, -1, channels) @ detail.flatten(2)).reshape(count, DRAWN, -1)
+        x = F.relu(x + coarse.reshape(count, DRAWN, -1) @ own + first_bias[..., None])
         x = F.relu(second.reshape(count, DRAWN, DRAWN) @ x + second_bias[..., None])
         return (last[:, None] @ x + last_bias[..., None]).reshape(count, 1, size, size)
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from pixsearch.contract.tokenizer import Tokenizer
-from pixsearch.model.anchors import fit_anchors
+from pixsearch.model.anchors import load_anchors, phrases_of
 from pixsearch.model.batches import SIGHT_A_SCENE, make_batch, make_others
 from pixsearch.model.checkpoint import Checkpoint, load_model, load_progress, save_model, save_progress
 from pixsearch.model.concepts import Concepts
@@ -23,7 +23,7 @@ from pixsearch.model.config import RunConfig
 from pixsearch.model.corpus import Corpus, build_corpus
 from pixsearch.model.curves import plot_curves
 from pixsearch.model.data.records import Sample, Split
-from pixsearch.model.losses import Anchors, batch_losses, sight_losses, word_losses
+from pixsearch.model.losses import batch_losses, sight_losses, word_losses
 from pixsearch.model.namings import name_batch
 from pixsearch.model.network import PixSearch, add_adapters, merge_adapters, trained_parameters
 from pixsearch.model.prepare import prepare
@@ -35,10 +35,12 @@ GRADIENT_LIMIT = 1.0
 
 
 def learning_rate(step: int, config: RunConfig) -> float:
-    """Share of the full rate: linear warm-up, then half a cosine down to a twentieth."""
+    """Share of the full rate: in each phase a linear warm-up, then half a cosine down to a twentieth."""
+    begin, end = (0, config.sight_steps) if step < config.sight_steps else (config.sight_steps, config.steps)
+    step, length = step - begin, end - begin
     if step < config.warmup:
         return (step + 1) / config.warmup
-    done = (step - config.warmup) / max(1, config.steps - config.warmup)
+    done = (step - config.warmup) / max(1, length - config.warmup)
     return 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
 
 
@@ -60,15 +62,17 @@ class Run:
     def __init__(self, config: RunConfig, data: Path, runs: Path) -> None:
         self.config, self.folder = config, runs / f"{config.name}.run"
         self.folder.mkdir(parents=True, exist_ok=True)
-        start = runs / config.start
-        checkpoint = load_model(start) if start.exists() else prepare(size_named(config.size), data, runs)
+        start, base_folder = runs / config.start, runs / f"base-{config.size}"
+        base = load_model(base_folder) if base_folder.exists() else prepare(size_named(config.size), data, runs)
+        checkpoint = load_model(start) if start.exists() and start != base_folder else base
         self.model, self.backend = checkpoint.model, checkpoint.backend
         self.tokenizer = Tokenizer(self.backend)
         self.corpus, self.held_out = (
             build_corpus(runs / "corpus" / f"{split}-{count}", data, split, count, self.model.trunk)
             for split, count in ((Split.TRAIN, config.scenes), (Split.VALIDATION, config.validation_scenes)))
         self.concepts = Concepts(data)
-        self.anchors: Anchors = fit_anchors(self.model, self.tokenizer, [self.corpus, self.held_out])
+        self.anchors = load_anchors(runs / "anchors", base.model, self.tokenizer,
+                                    phrases_of([self.corpus, self.held_out], self.concepts.phrases))
         add_adapters(self.model, config.seed)
         self.optimiser = self._optimiser()
         progress = self.folder / PROGRESS_FILE
@@ -76,12 +80,18 @@ class Run:
 
     def _optimiser(self) -> torch.optim.AdamW:
         """The paper's AdamW: betas 0.9 and 0.95, no weight decay; what is new learns faster than what is adapted."""
-        trained = trained_parameters(self.model)
-        adapted = [parameter for name, parameter in trained.items() if name.startswith("language.")]
-        new = [parameter for name, parameter in trained.items() if not name.startswith("language.")]
-        return torch.optim.AdamW([{"params": adapted, "full": self.config.rate},
-                                  {"params": new, "full": self.config.new_rate}],
+        groups: dict[str, list[Tensor]] = {"adapted": [], "mask": [], "new": []}
+        for name, parameter in trained_parameters(self.model).items():
+            part = {"language": "adapted", "pyramid": "mask", "decoder": "mask"}.get(name.partition(".")[0], "new")
+            groups[part].append(parameter)
+        return torch.optim.AdamW([{"params": parameters, "part": part} for part, parameters in groups.items()],
                                  lr=self.config.rate, betas=self.config.betas, weight_decay=0.0)
+
+    def _rates(self) -> dict[str, float]:
+        """Full learning rates of the parts in this phase."""
+        config = self.config
+        mask = config.sight_rate if self.step < config.sight_steps else config.mask_rate
+        return {"adapted": config.rate, "mask": mask, "new": config.new_rate}
 
     def train_step(self) -> dict[str, float]:
         """One step; returns the weighted losses."""
@@ -90,7 +100,7 @@ class Run:
         losses = (self._sight if self.step < config.sight_steps else self._all)(rng)
         total = torch.stack(list(losses.values())).sum()
         for group in self.optimiser.param_groups:
-            group["lr"] = group["full"] * learning_rate(self.step, config)
+            group["lr"] = self._rates()[group["part"]] * learning_rate(self.step, config)
         self.optimiser.zero_grad()
         total.backward()
         parameters: list[Tensor] = [p for group in self.optimiser.param_groups for p in group["params"]]
@@ -104,7 +114,9 @@ class Run:
         samples = [pool[i] for i in rng.integers(len(pool), size=self.config.sight_batch)]
         features = self.corpus.scene_features([self.corpus.scene_of(sample) for sample in samples])
         others = make_others(samples, self.corpus, self.concepts, rng, SIGHT_A_SCENE)
-        return sight_losses(self.model, features, others, self.anchors)
+        named = rng.integers(len(self.concepts.words), size=self.config.sight_words)
+        return sight_losses(self.model, features, others, self.anchors, [self.concepts.phrases[i] for i in named],
+                            self.concepts.rows([self.concepts.words[i] for i in named]))
 
     def _all(self, rng: np.random.Generator) -> dict[str, Tensor]:
         samples = draw(self.corpus, self.config, self.step)

@@ -1,5 +1,6 @@
 """The training loop learns, resumes exactly, and touches only what it should."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from miniature import write_corpus
+from safetensors.torch import load_file, save_file
 from test_wordnet import write_wordnet
 
 from pixsearch.contract.faults import Fault
@@ -56,9 +58,23 @@ def test_the_same_seed_draws_the_same_samples_at_the_paper_s_mix(places: tuple[P
     assert [sample.stage for sample in only] == [1, 1]
 
 
-@pytest.mark.parametrize(("step", "share"), [(0, 0.25), (3, 1.0), (4, 1.0), (52, 0.525), (100, 0.05), (500, 0.05)])
-def test_the_rate_warms_up_and_falls_along_a_cosine(step: int, share: float) -> None:
-    assert training.learning_rate(step, replace(CONFIG, warmup=4, steps=100)) == pytest.approx(share)
+@pytest.mark.parametrize(("step", "share"), [
+    (0, 0.25), (3, 1.0), (4, 1.0), (52, 0.525), (99, 0.05),
+    (100, 0.25), (104, 1.0), (152, 0.525), (200, 0.05), (500, 0.05)])
+def test_the_rate_warms_up_and_falls_along_a_cosine_in_each_phase(step: int, share: float) -> None:
+    config = replace(CONFIG, warmup=4, sight_steps=100, steps=200)
+    assert training.learning_rate(step, config) == pytest.approx(share, abs=1e-3)
+
+
+def test_scenes_of_which_nothing_is_said_are_left_out(places: tuple[Path, Path]) -> None:
+    folder = places[1] / "corpus" / "train-3"
+    rows = [json.loads(line) for line in (folder / "samples.jsonl").read_text().splitlines()]
+    for row in rows[:2]:
+        row["spans"] = []
+    (folder / "samples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    corpus = Corpus(folder)
+    assert len(corpus.samples) == len(rows) - 2
+    assert all(corpus.referred(sample) for sample in corpus.samples)
 
 
 def test_loss_falls(places: tuple[Path, Path]) -> None:
@@ -98,6 +114,34 @@ def test_only_adapters_special_rows_and_new_parts_move(places: tuple[Path, Path]
     rows = "language.embedding.weight"
     assert torch.equal(before[rows][len(SPECIAL_TOKENS):], after[rows][len(SPECIAL_TOKENS):])
     assert not torch.equal(before[rows], after[rows])
+
+
+def test_sight_steps_move_the_mask_side_alone(places: tuple[Path, Path]) -> None:
+    run = training.Run(CONFIG, *places)
+    before = {name: tensor.clone() for name, tensor in run.model.state_dict().items()}
+    losses = [run.train_step() for _ in range(CONFIG.sight_steps)]
+    assert all("language" not in one and {"place", "looks", "words"} <= set(one) for one in losses)
+    moved = {name for name, tensor in run.model.state_dict().items() if not torch.equal(before[name], tensor)}
+    assert {name.partition(".")[0] for name in moved} == {"pyramid", "decoder"}
+
+
+def test_anchors_are_the_untrained_model_s_in_both_stages(places: tuple[Path, Path]) -> None:
+    training.train(replace(CONFIG, name="first", stage=1, steps=3), *places)
+    first = training.Run(CONFIG, *places)
+    second = training.Run(replace(CONFIG, start="first"), *places)
+    assert not torch.equal(first.model.language.embedding.weight, second.model.language.embedding.weight)
+    assert first.anchors.variance == second.anchors.variance
+    assert all(torch.equal(mean, second.anchors.means[phrase]) for phrase, mean in first.anchors.means.items())
+    assert {"the tabby", "the cat"} & set(first.anchors.means)
+
+
+def test_progress_of_another_model_is_a_fault(places: tuple[Path, Path]) -> None:
+    training.train(replace(CONFIG, steps=2), *places)
+    progress = places[1] / "small.run" / training.PROGRESS_FILE
+    tensors = {name: tensor for name, tensor in load_file(progress).items() if "decoder.seek" not in name}
+    save_file(tensors, progress)
+    with pytest.raises(Fault, match="train again from the start"):
+        training.Run(CONFIG, *places)
 
 
 def test_merged_adapters_say_the_same(tmp_path: Path) -> None:
