@@ -31,10 +31,10 @@ NEWTON_STEPS = 50
 Rows = NDArray[np.float64]
 
 
-def fit_logistic(features: Rows, right: NDArray[np.bool_]) -> Rows:
+def fit_logistic(features: Rows, right: NDArray[np.bool_], ridge: float = RIDGE) -> Rows:
     """Weights and, last, the bias of a ridge logistic regression, by Newton's method. features (n, d), right (n,)."""
     inputs = np.column_stack([features, np.ones(len(features))])
-    penalty = RIDGE * len(features) * np.diag([*np.ones(features.shape[1]), 0.0])
+    penalty = ridge * len(features) * np.diag([*np.ones(features.shape[1]), 0.0])
     weights = np.zeros(inputs.shape[1])
     for _ in range(NEWTON_STEPS):
         share = 1 / (1 + np.exp(-np.clip(inputs @ weights, -30, 30)))

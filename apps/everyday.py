@@ -28,6 +28,7 @@ from pixsearch.model.region import CLASSES
 
 LICENCE = "facts: WordNet 3.0 licence; prototypes: from EfficientNet-Lite0's classifier, Apache-2.0"
 SOURCE = "WordNet 3.0 {}"
+RIDGE = 0.005  # only so much that a clean cut among few photographs does not become a step
 LIKELY, SURE = 0.5, 0.8  # chances of a first hit to be right at which evidence calls it so
 
 
@@ -55,7 +56,7 @@ def fit_calibration(cosines: NDArray[np.float64], right: NDArray[np.bool_]) -> d
     Raises ValueError where higher cosines are not more often right.
     """
     centre, spread = float(cosines.mean()), float(cosines.std()) or 1.0
-    slope, bias = fit_logistic(((cosines - centre) / spread)[:, None], right)
+    slope, bias = fit_logistic(((cosines - centre) / spread)[:, None], right, RIDGE)
     if slope <= 0:
         raise ValueError("first hits with a higher cosine are not more often right")
     likely, sure = (centre + spread * (np.log(chance / (1 - chance)) - bias) / slope for chance in (LIKELY, SURE))
