@@ -14,7 +14,7 @@ MASK_PIXELS = FRAME_PIXELS // 4  # side of a predicted mask
 CROP_CELLS = CROP_PIXELS // 32  # side of the grid that a crop's features are pooled over
 PIXEL_MEAN, PIXEL_SCALE = 0.498, 0.502  # EfficientNet-Lite's input scaling of pixels in 0..1
 PAD_VALUE = 127  # grey that is zero after scaling
-CROP_MARGIN = 0.10  # of the box's longer side, kept around a region
+CROP_MARGIN = 0.25  # of the box's longer side, kept around a region: what ImageNet's pictures show of a thing
 BACKGROUND_WEIGHT = 0.10  # pooling weight of cells outside the mask: context helps a little, neighbours harm
 
 CONSTANTS: dict[str, float] = {  # a bundle's manifest repeats them; a device of other constants refuses it

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pixsearch.model.batches import IGNORED, Batch, Noun, Others
-from pixsearch.model.masks import Prompts, mask_losses
+from pixsearch.model.masks import Prompts, every_second, mask_losses
 from pixsearch.model.network import PixSearch
 from pixsearch.model.tagger import pool_span, tag_loss
 from pixsearch.model.vision import Features
@@ -89,16 +89,17 @@ def batch_losses(model: PixSearch, batch: Batch, anchors: Anchors) -> dict[str, 
 
 
 def sight_losses(model: PixSearch, features: Features, other: Others, anchors: Anchors, words: list[str],
-                 covered: Tensor) -> dict[str, Tensor]:
+                 covered: Tensor, corner: tuple[int, int]) -> dict[str, Tensor]:
     """The mask side alone, its words read where the anchors keep them: a cheap start before language trains.
 
     other : as many queries for each scene of `features`; words : names without a picture; covered bool (W, CLASSES)
+    corner : masks are compared at every second row and column from here on
     """
     detail, context = model.pyramid(features)
     dense = model.region.dense(features)
     queries = anchors.of(other.phrases)
-    drawn = model.decoder(queries, detail, context[other.rows], dense[other.rows], other.prompts)
-    return mask_losses(drawn, other.gold) | {
+    drawn = model.decoder(queries, detail, context[other.rows], dense[other.rows], other.prompts, corner)
+    return mask_losses(drawn, every_second(other.gold, corner)) | {
         "names": NAME_WEIGHT * name_loss(model, queries, other.concepts),
         "looks": LOOK_WEIGHT * look_loss(model, queries, dense[other.rows], other.gold, other.nouns),
         "words": NAME_WEIGHT * name_loss(model, anchors.of(words), covered)}

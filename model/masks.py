@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pixsearch.model.attention import FOURIER_BANDS, Attention, fourier, grid_of
 from pixsearch.model.sizes import Size
 
 TVERSKY_MISS, TVERSKY_EXTRA, FOCAL_POWER = 0.7, 0.3, 0.75
 TVERSKY_WEIGHT, BCE_WEIGHT = 8.0, 2.0  # the paper's
 IOU_WEIGHT, PLACE_WEIGHT = 1.0, 1.0  # of the predicted IoU and of the place on the coarse grid
-FOURIER_BANDS = 6
 SPREAD, DRAWN = 8, 16  # channels of coarse knowledge, and inside the drawing network
 LIKENESS_GAIN, HINT_GAIN, COORDINATE_GAIN = 4.0, 4.0, 4.0  # bring hints to the scale of features
 
@@ -28,13 +28,6 @@ class Prompts(NamedTuple):
     previous: Tensor  # (N, 1, M, M): logits of an earlier mask, all zero when there is none
 
 
-def fourier(points: Tensor) -> Tensor:
-    """Points (…, 2) in 0..1 → sines and cosines (…, 4 * FOURIER_BANDS) at octaves."""
-    octaves = 2.0 ** torch.arange(FOURIER_BANDS, dtype=torch.float32, device=points.device) * torch.pi
-    angles = (points[..., None] * octaves).flatten(-2)
-    return torch.cat([angles.sin(), angles.cos()], dim=-1)
-
-
 class Drawn(NamedTuple):
     """What the decoder says of N queries."""
 
@@ -43,28 +36,12 @@ class Drawn(NamedTuple):
     where: Tensor  # (N, m²), logits of the thing's place on the coarse grid
 
 
-class CrossAttention(nn.Module):
-    """Multi-head attention of queries to keys that carry their own values."""
-
-    def __init__(self, width: int, heads: int = 4) -> None:
-        super().__init__()
-        self.heads = heads
-        self.q, self.k, self.v, self.o = (nn.Linear(width, width) for _ in range(4))
-
-    def forward(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-        count, length, width = queries.shape
-        q, k, v = (part.reshape(count, part.shape[1], self.heads, -1).transpose(1, 2)
-                   for part in (self.q(queries), self.k(keys), self.v(values)))
-        scores = (q * (width // self.heads) ** -0.5) @ k.transpose(-1, -2)
-        return self.o((scores.softmax(dim=-1) @ v).transpose(1, 2).reshape(count, length, width))
-
-
 class TwoWayLayer(nn.Module):
     """Prompt tokens attend to each other and to the image, then the image attends to them."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.among, self.look, self.answer = (CrossAttention(width) for _ in range(3))
+        self.among, self.look, self.answer = (Attention(width) for _ in range(3))
         self.think = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(4))
 
@@ -83,7 +60,7 @@ class MaskDecoder(nn.Module):
     (conditional convolutions, arXiv 2003.05664).
     """
 
-    def __init__(self, size: Size, layers: int = 2) -> None:
+    def __init__(self, size: Size, layers: int = 3) -> None:
         super().__init__()
         inner = size.context
         self.query = nn.Sequential(nn.LayerNorm(size.width), nn.Linear(size.width, inner), nn.GELU(),
@@ -106,14 +83,16 @@ class MaskDecoder(nn.Module):
         """The span's idea of how the thing looks: (N, width) → unit vectors in region space (N, region)."""
         return F.normalize(self.appearance(query), dim=-1)
 
-    def forward(self, query: Tensor, detail: Tensor, context: Tensor, dense: Tensor, prompts: Prompts) -> Drawn:
+    def forward(self, query: Tensor, detail: Tensor, context: Tensor, dense: Tensor, prompts: Prompts,
+                corner: tuple[int, int] | None = None) -> Drawn:
         """What N queries mean.
 
         query (N, width), context (N, D, m, m), dense (N, R, h, h) unit region vectors; detail (S, C, M, M), where each
-        of S scenes is for the next N / S queries
+        of S scenes is for the next N / S queries; corner draws only every second row and column from there on, for
+        training
         """
         count, side = query.shape[0], context.shape[-1]
-        grid = _grid(side, query.device)  # (m², 2)
+        grid = grid_of(side, query.device)  # (m², 2)
         image = context + self.hints(self._hints(query, dense, prompts, grid, side))
         image = (image + self.earlier(torch.tanh(prompts.previous))).flatten(2).transpose(1, 2)  # (N, m², D)
         place = self.place(fourier(grid))[None]  # (1, m², D)
@@ -127,7 +106,7 @@ class MaskDecoder(nn.Module):
         centre = share @ grid  # (N, 2)
         content = (share[:, None] @ image)[:, 0]  # (N, D)
         spread = self.spread(image.transpose(1, 2).reshape(count, -1, side, side))
-        logits = self._draw(detail, spread, centre, torch.cat([tokens[:, 0], content], dim=-1))
+        logits = self._draw(detail, spread, centre, torch.cat([tokens[:, 0], content], dim=-1), corner)
         return Drawn(logits, self.quality(torch.cat([tokens[:, 1], content], dim=-1)), where)
 
     def _hints(self, query: Tensor, dense: Tensor, prompts: Prompts, grid: Tensor, side: int) -> Tensor:
@@ -144,11 +123,17 @@ class MaskDecoder(nn.Module):
         maps = torch.stack([near, inside], dim=1).reshape(-1, 2, side, side)
         return torch.cat([likeness * LIKENESS_GAIN, maps * HINT_GAIN], dim=1)
 
-    def _draw(self, detail: Tensor, spread: Tensor, centre: Tensor, code: Tensor) -> Tensor:
+    def _draw(self, detail: Tensor, spread: Tensor, centre: Tensor, code: Tensor, corner: tuple[int, int] | None
+              ) -> Tensor:
         """Fine features, coarse knowledge and relative coordinates through the query's own small network."""
-        count, (scenes, channels, size, _) = len(code), detail.shape
+        size = detail.shape[-1]
         spread = F.interpolate(spread, size=(size, size), mode="bilinear", align_corners=False)
-        relative = (_grid(size, detail.device)[None] - centre[:, None]).transpose(1, 2)  # (N, 2, M²)
+        places = grid_of(size, detail.device)
+        if corner is not None:
+            detail, spread = every_second(detail, corner), every_second(spread, corner)
+            places = every_second(places.T.reshape(2, size, size), corner).flatten(1).T
+        count, (scenes, channels, size, _) = len(code), detail.shape
+        relative = (places[None] - centre[:, None]).transpose(1, 2)  # (N, 2, M²)
         own = torch.cat([spread.flatten(2), relative * COORDINATE_GAIN], dim=1)  # (N, SPREAD + 2, M²)
         sizes = [channels * DRAWN, (SPREAD + 2) * DRAWN, DRAWN, DRAWN * DRAWN, DRAWN, DRAWN, 1]
         fine, coarse, first_bias, second, second_bias, last, last_bias = self.weights(code).split(sizes, dim=1)
@@ -166,11 +151,9 @@ class MaskDecoder(nn.Module):
         return flags * (self.place(fourier(points)) + self.kinds) + (1.0 - flags) * self.absent
 
 
-def _grid(side: int, device: torch.device) -> Tensor:
-    centres = (torch.arange(side, dtype=torch.float32, device=device) + 0.5) / side
-    rows, columns = torch.meshgrid(centres, centres, indexing="ij")
-    return torch.stack([columns, rows], dim=-1).reshape(-1, 2)
-
+def every_second(maps: Tensor, corner: tuple[int, int]) -> Tensor:
+    """Every second row and column of maps (…, M, M), from a corner (row, column) on."""
+    return maps[..., corner[0]::2, corner[1]::2]
 
 
 def mask_losses(drawn: Drawn, gold: Tensor) -> dict[str, Tensor]:

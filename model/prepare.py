@@ -6,6 +6,7 @@ import click
 import torch
 from gguf import GGUFReader
 
+from pixsearch.contract.preprocess import BACKGROUND_WEIGHT, CROP_MARGIN
 from pixsearch.contract.tokenizer import Tokenizer, byte_tokenizer
 from pixsearch.model.checkpoint import Checkpoint, save_model
 from pixsearch.model.corpus import load_materials
@@ -55,8 +56,10 @@ def prepare(size: Size, data: Path, runs: Path, seed: int = 0) -> Checkpoint:
     with torch.no_grad():
         model.text.table.weight.copy_(distil_text_vectors(tokenizer, size.text))
     _, rows, biases = efficientnet_lite0()
-    train = pooled_views(runs / "views" / "train", load_materials(data, Split.TRAIN), model.trunk)
-    validation = pooled_views(runs / "views" / "validation", load_materials(data, Split.VALIDATION), model.trunk)
+    crops = f"margin{CROP_MARGIN:g}-background{BACKGROUND_WEIGHT:g}"  # views of other crops are other views
+    train = pooled_views(runs / "views" / f"train-{crops}", load_materials(data, Split.TRAIN), model.trunk)
+    validation = pooled_views(runs / "views" / f"validation-{crops}", load_materials(data, Split.VALIDATION),
+                              model.trunk)
     losses = fit_region_head(model.region, train, rows, biases, seed)
     recall = view_recall(model.region, validation)
     say(f"region head: losses {losses}, recall@1 of validation views {recall:.3f}")

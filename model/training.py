@@ -1,5 +1,6 @@
 """The one training loop, for both stages and every size. A run continues where it was cut."""
 
+import gc
 import json
 import math
 import sys
@@ -60,6 +61,7 @@ class Run:
     """One run's state on disk and in memory."""
 
     def __init__(self, config: RunConfig, data: Path, runs: Path) -> None:
+        torch.set_flush_denormal(True)  # gradients of finished masks are that small, and cost a third of a step
         self.config, self.folder = config, runs / f"{config.name}.run"
         self.folder.mkdir(parents=True, exist_ok=True)
         start, base_folder = runs / config.start, runs / f"base-{config.size}"
@@ -75,6 +77,8 @@ class Run:
                                     phrases_of([self.corpus, self.held_out], self.concepts.phrases))
         add_adapters(self.model, config.seed)
         self.optimiser = self._optimiser()
+        gc.collect()
+        gc.freeze()  # the samples are a million objects that no later collection needs to visit
         progress = self.folder / PROGRESS_FILE
         self.step = load_progress(progress, self.model, self.optimiser) if progress.exists() else 0
 
@@ -116,7 +120,8 @@ class Run:
         others = make_others(samples, self.corpus, self.concepts, rng, SIGHT_A_SCENE)
         named = rng.integers(len(self.concepts.words), size=self.config.sight_words)
         return sight_losses(self.model, features, others, self.anchors, [self.concepts.phrases[i] for i in named],
-                            self.concepts.rows([self.concepts.words[i] for i in named]))
+                            self.concepts.rows([self.concepts.words[i] for i in named]),
+                            (int(rng.integers(2)), int(rng.integers(2))))
 
     def _all(self, rng: np.random.Generator) -> dict[str, Tensor]:
         samples = draw(self.corpus, self.config, self.step)

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from pixsearch.model.attention import FOURIER_BANDS, Attention, fourier, grid_of
 from pixsearch.model.sizes import Size
 
 IMAGE_GRID = 6  # image tokens a side
@@ -109,6 +110,27 @@ def random_trunk(channels: tuple[int, int, int, int]) -> Trunk:
                   nn.Sequential(conv(c8, c16)), nn.Sequential(conv(c16, c32))])
 
 
+class Among(nn.Module):
+    """Positions look at all parts of the picture: what stands where, among which others.
+
+    Adds nothing before training. What is looked at is pooled two by two, which costs a quarter.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm, self.attention = nn.LayerNorm(width), Attention(width)
+        self.place = nn.Linear(4 * FOURIER_BANDS, width)
+        nn.init.zeros_(self.attention.o.weight)
+        nn.init.zeros_(self.attention.o.bias)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """(B, D, m, m) → the same shape."""
+        queries, values = (self.norm(part.flatten(2).transpose(1, 2)) for part in (maps, F.avg_pool2d(maps, 2)))
+        places = [self.place(fourier(grid_of(side, maps.device))) for side in (maps.shape[-1], maps.shape[-1] // 2)]
+        seen = self.attention(queries + places[0], values + places[1], values)
+        return maps + seen.transpose(1, 2).reshape(maps.shape)
+
+
 class Pyramid(nn.Module):
     """Feature pyramid (FPN): fine mask features with coarse knowledge mixed in."""
 
@@ -118,6 +140,7 @@ class Pyramid(nn.Module):
         self.from_head = nn.Conv2d(c32, size.context, 1)
         self.from_stride16 = nn.Conv2d(c16, size.context, 1)
         self.mix16 = _separable(size.context)
+        self.among = Among(size.context)
         middle = 2 * size.detail
         self.to_middle = nn.Conv2d(size.context, middle, 1)
         self.from_stride8 = nn.Conv2d(c8, middle, 1)
@@ -129,6 +152,7 @@ class Pyramid(nn.Module):
     def forward(self, features: Features) -> tuple[Tensor, Tensor]:
         """→ detail (B, detail, S/4, S/4) and context (B, context, S/16, S/16)."""
         context = self.mix16(_double(self.from_head(features.head)) + self.from_stride16(features.stride16))
+        context = self.among(context)
         middle = self.mix8(_double(self.to_middle(context)) + self.from_stride8(features.stride8))
         return self.mix4(_double(self.to_detail(middle)) + self.from_stride4(features.stride4)), context
 

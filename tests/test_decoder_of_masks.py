@@ -56,6 +56,29 @@ def test_a_prompt_changes_the_mask(prompt: str) -> None:
     assert not torch.allclose(without.logits, prompted.logits, atol=1e-3)
 
 
+@torch.inference_mode()
+def test_queries_of_one_scene_share_its_fine_features() -> None:
+    torch.manual_seed(0)
+    decoder = MaskDecoder(SIZE)
+    query, detail, context, dense, _ = a_scene(4)
+    rows = torch.tensor([0, 0, 1, 1])
+    apart = decoder(query, detail[rows], context[rows], dense[rows], no_prompts(4)).logits
+    together = decoder(query, detail[:2], context[rows], dense[rows], no_prompts(4)).logits
+    assert torch.allclose(apart, together, atol=1e-4) and not torch.allclose(apart[0], apart[1], atol=1e-2)
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (0, 1), (1, 0), (1, 1)])
+@torch.inference_mode()
+def test_every_second_row_and_column_is_drawn_as_in_the_whole_mask(corner: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    decoder = MaskDecoder(SIZE)
+    query, detail, context, dense, _ = a_scene(2)
+    whole = decoder(query, detail, context, dense, no_prompts(2)).logits
+    part = decoder(query, detail, context, dense, no_prompts(2), corner).logits
+    assert part.shape[-1] == MASK_PIXELS // 2
+    assert torch.allclose(part, whole[..., corner[0]::2, corner[1]::2], atol=1e-4)
+
+
 def test_coordinates_of_a_prompt_that_is_not_given_mean_nothing() -> None:
     torch.manual_seed(0)
     decoder = MaskDecoder(SIZE)

@@ -21,7 +21,8 @@ ASKED = (
     "colour",
     "count",
     "presence",
-    "beside",
+    "everyday_at",
+    "recognition_at",
     "compare",
 )
 FEWEST = {Split.TRAIN: 10, Split.VALIDATION: 3, Split.TEST: 3}

@@ -1,5 +1,6 @@
 """Questions, their traces, and the judge of answers."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,7 +17,7 @@ from pixsearch.model.data.knowledge import World, make_background_entities, make
 from pixsearch.model.data.phrasing import attributes
 from pixsearch.model.data.questions import make_samples
 from pixsearch.model.data.records import Entity, Place, Placed, Sample, Scene, Split, Thing
-from pixsearch.model.data.referring import refer, thing_called
+from pixsearch.model.data.referring import Reference, refer, thing_called
 from pixsearch.model.data.words import made_up_word, split_of_word
 from pixsearch.model.data.writing import spoken
 
@@ -202,7 +203,6 @@ def test_every_kind_of_question_occurs(made: dict[tuple[Split, int], list[Sample
         "colour",
         "count",
         "presence",
-        "beside",
         "compare",
     }
 
@@ -247,6 +247,38 @@ def test_a_noun_that_two_things_share_never_stands_alone() -> None:
     }
     assert "the red kettle" in words and "the kettle on the left" in words
     assert not words & {"the kettle", "that kettle", "the kettle here"}
+
+
+@pytest.mark.parametrize(
+    ("words", "concept", "place"),
+    [
+        ("the cup on the left", "cup", "on the left"),
+        ("the thing next to the cup", None, "next to the cup"),
+        ("the object at the bottom", None, "at the bottom"),
+        ("the red cup", "cup", None),
+        ("the cup that is biggest", "cup", None),
+        ("the left cup", "cup", None),
+        ("this", None, None),
+    ],
+)
+def test_words_that_end_in_a_place_give_it(words: str, concept: str | None, place: str | None) -> None:
+    assert Reference(words, 0, concept).place == place
+
+
+def test_things_are_asked_for_by_their_place_alone() -> None:
+    entities, world = a_world(Split.TRAIN)
+    rng, scene = Random(4), a_scene((0, 1, 2, 3))
+    samples = [
+        one for _ in range(150) for one in make_samples(scene, entities, world, Split.TRAIN, rng, 2)
+    ]
+    things = r"(?i)what (do you see|can you see|is|thing is|object is|stands) (on|in|at|to) the "
+    animals = r"(?i)animal (is|do you see|can you see|do we have) (on|in|at|to|right|further) "
+    asked = [[one for one in samples if re.search(pattern, one.question)] for pattern in (things, animals)]
+    assert all(asked)
+    for found, starts in zip(asked, (("The thing ", "The object "), ("The animal ",)), strict=True):
+        for sample in found:
+            assert sample.modality is Modality.REGION and sample.target is not None
+            assert spoken(sample.trace).startswith(starts)
 
 
 def test_without_a_point_only_the_central_thing_is_called_this() -> None:

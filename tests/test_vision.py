@@ -10,6 +10,7 @@ from pixsearch.contract.preprocess import CROP_PIXELS, FRAME_PIXELS
 from pixsearch.model.sizes import SIZES
 from pixsearch.model.vision import (
     IMAGE_GRID,
+    Among,
     ImageProjector,
     Pyramid,
     SameConv,
@@ -91,3 +92,14 @@ def test_image_vectors_keep_to_their_place() -> None:
     changed.head[..., cells:2 * cells, :cells] += 1.0  # second row, first column of the grid
     moved = (projector(features) - projector(changed)).abs().amax(dim=-1)[0] > 1e-5
     assert moved.nonzero().flatten().tolist() == [IMAGE_GRID]
+
+
+def test_positions_that_look_at_each_other_add_nothing_before_training_and_reach_far_after() -> None:
+    torch.manual_seed(0)
+    among, maps = Among(SIZE.context), torch.randn(2, SIZE.context, 24, 24)
+    assert torch.equal(among(maps), maps)
+    torch.nn.init.normal_(among.attention.o.weight)
+    maps.requires_grad_(True)
+    among(maps)[0, 0, 0, 0].backward()
+    assert maps.grad is not None
+    assert (maps.grad[0, :, 23, 23] != 0).any() and not maps.grad[1].any()

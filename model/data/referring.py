@@ -37,6 +37,10 @@ _KINDS = {
     "sports gear": (),
     "object": (),
 }
+_PLACED = {
+    *("on", "in", "at", "to", "near", "next", "beside", "by", "left", "right", "above", "below", "under", "over"),
+    *("beneath", "close", "further", "furthest", "higher", "lower", "nearest", "up", "down"),
+}
 _SPOKEN_TO = ((r"\bI'm\b", "you're"), (r"\bI am\b", "you are"), (r"\bme\b", "you"))
 _MARGIN = 7  # pixels that a point keeps from the edge of a mask, where the mask is that wide
 
@@ -56,6 +60,14 @@ class Reference:
     def echo(self) -> str:
         """The same words at the beginning of an answer."""
         return capitalise(turn_round(self.words))
+
+    @property
+    def place(self) -> str | None:
+        """What the words say of where it is, "on the left"; None where they tell in another way."""
+        noun = f"the {self.concept} "
+        start = next((one for one in (noun, "the thing ", "the object ") if self.words.startswith(one)), None)
+        rest = self.words[len(start):] if start else ""
+        return rest if rest and rest.split()[0] in _PLACED else None
 
     @property
     def asked(self) -> Words:

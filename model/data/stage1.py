@@ -1,4 +1,4 @@
-"""Questions that the picture alone answers: masks, sides, lists, colours, counts, presence, neighbours."""
+"""Questions that the picture alone answers: masks, sides, lists, colours, counts, presence."""
 
 from pixsearch.model.data.asking import Asking
 from pixsearch.model.data.english import NUMBER_WORDS, agree, capitalise, is_plural, listing, plural, with_article
@@ -26,7 +26,6 @@ COUNTABLE = (
     "instrument",
 )
 _RELATION_WORDS = {
-    "beside": ("next to",),
     "left_of": ("left of", "to the left of"),
     "right_of": ("right of", "to the right of"),
     "above": ("above",),
@@ -154,26 +153,6 @@ def _absence(asking: Asking) -> Sample | None:
     return asking.sample("presence", question, Writer().say(f"No, there is no {other.noun}."), "no")
 
 
-def beside(asking: Asking) -> Sample | None:
-    """ "What is left of the kettle?"."""
-    view, rng = asking.view, asking.rng
-    anchors = [at for at in view.clear if plain(view, at)]
-    if not anchors:
-        return None
-    anchor, way = rng.choice(anchors), rng.choice(RELATIONS)
-    found = view.related(way, anchor, range(len(view.placed)))
-    if len(found) != 1 or found[0] not in view.clear:
-        return None
-    words, noun = rng.choice(_RELATION_WORDS[way]), view.placed[found[0]].thing.noun
-    anchor_noun = str(plain(view, anchor))
-    question, _ = ask("beside", asking.split, rng, Words(f"the {anchor_noun}"), r=words)
-    writer = Writer().mention(capitalise(with_article(noun)), found[0], noun)
-    writer.say(f" {agree('is', is_plural(noun))} {words} ").mention(
-        f"the {anchor_noun}", anchor, anchor_noun
-    ).say(".")
-    return asking.sample("beside", question, writer, noun, target=found[0])
-
-
 def compare(asking: Asking) -> Sample | None:
     """ "Is the kettle left of the cup?"."""
     view, rng = asking.view, asking.rng
@@ -235,6 +214,5 @@ SEES_AND_SAYS = {
     colour: 10,
     count: 10,
     presence: 10,
-    beside: 7,
     compare: 7,
 }

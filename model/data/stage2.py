@@ -24,6 +24,7 @@ from pixsearch.model.data.retrieval import found
 from pixsearch.model.data.writing import Writer
 
 BY_KIND_SHARE = 0.75  # of "what is …" questions that do not say the noun
+BY_PLACE_SHARE = 0.5  # of those about a thing that its place tells without a noun, which say the place alone
 
 
 def recognition(asking: Asking) -> Sample | None:
@@ -32,6 +33,8 @@ def recognition(asking: Asking) -> Sample | None:
     if reference is None or (gold := _entity(asking, reference)) is None:
         return None
     question, named = ask("recognition", asking.split, asking.rng, reference.asked)
+    if reference.place and reference.concept is None and asking.rng.random() < BY_PLACE_SHARE:
+        question, named = ask("recognition_at", asking.split, asking.rng, p=reference.place)[0], True
     said = f" {agree('is', reference.plural)} {naming(gold)}."
     return by_region(
         asking,

@@ -1,6 +1,7 @@
 """Questions about everyday things, answered from ImageNet's classes and WordNet's facts."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from pixsearch.contract.abstention import UNKNOWN_FACT, UNKNOWN_THING
 from pixsearch.contract.evidence import MAX_VALUE_CHARS
@@ -13,6 +14,7 @@ from pixsearch.model.data.records import Entity, Sample, Thing
 from pixsearch.model.data.referring import Reference
 
 BREEDS = ("dog", "cat")
+BY_PLACE_SHARE = 0.75  # of names asked of a thing that its place tells, which say kind and place alone
 SIBLING_SHARE = 0.5  # of other hits that are of the same kind or category
 _NAMED, _ASKED_FOR_FACTS = 0.6, (FAMILY, ABOUT, PARTS)
 
@@ -37,6 +39,9 @@ def _name(asking: Asking, reference: Reference, gold: Entity) -> Sample:
     if sort == gold.name:
         kind = "recognition"
     question, named = ask(kind, asking.split, asking.rng, reference.asked, k=sort)
+    if kind == "everyday" and reference.place and not reference.plural and asking.rng.random() < BY_PLACE_SHARE:
+        question, named = ask("everyday_at", asking.split, asking.rng, k=sort, p=reference.place)[0], True
+        reference = replace(reference, words=f"the {sort} {reference.place}", concept=sort)
     said = f" {agree('is', reference.plural)} {naming(gold)}."
     return by_region(
         asking,
