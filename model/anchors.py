@@ -33,11 +33,15 @@ def phrases_of(corpora: Sequence[Corpus], words: Iterable[str]) -> list[str]:
 
 def load_anchors(folder: Path, model: PixSearch, tokenizer: Tokenizer, phrases: list[str]) -> Anchors:
     """The anchors of `phrases`, fitted unless `folder` has kept them from an earlier run."""
-    key = hashlib.sha256(json.dumps([model.size.name, phrases]).encode()).hexdigest()[:16]
-    path = folder / f"{model.size.name}-{key}.safetensors"
+    key = hashlib.sha256(json.dumps(phrases).encode())
+    for tensor in model.language.state_dict().values():  # anchors of other weights are other anchors
+        key.update(tensor.contiguous().numpy())
+    path = folder / f"{model.size.name}-{key.hexdigest()[:16]}.safetensors"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        save_file({"means": fit_anchors(model, tokenizer, phrases)}, path)
+        partial = path.with_suffix(".partial")
+        save_file({"means": fit_anchors(model, tokenizer, phrases)}, partial)
+        partial.replace(path)
     means = load_file(path)["means"]
     return Anchors(dict(zip(phrases, means, strict=True)), float(means.var(dim=0).mean()))
 

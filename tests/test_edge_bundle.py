@@ -89,10 +89,10 @@ def test_a_file_that_is_no_graph_is_a_fault(tmp_path: Path) -> None:
 def test_vectors_are_unit_and_see_only_what_is_masked(folder: Path) -> None:
     embed = BundleEmbedder(Bundle.load(folder, threads=1))
     picture = np.zeros((80, 80, 3), np.uint8)
-    picture[20:40, 20:40] = (255, 0, 0)
+    picture[:40, :40] = (255, 0, 0)  # in a corner, where a crop can grow on two sides only
     red = embed.region(picture, (picture[..., 0] == 255))
     whole = embed.region(picture, None)
-    assert np.linalg.norm(red) == pytest.approx(1) and red[0] > 0.1 > 0 > whole[0]
+    assert np.linalg.norm(red) == pytest.approx(1) and red[0] > 0.4 > 0 > whole[0]
     assert np.linalg.norm(embed.text("ball")) == pytest.approx(1) and embed.text("ball").shape == (3,)
     with pytest.raises(ValueError, match="empty"):
         embed.text("")

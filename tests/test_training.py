@@ -14,6 +14,7 @@ from test_wordnet import write_wordnet
 from pixsearch.contract.faults import Fault
 from pixsearch.contract.grammar import SPECIAL_TOKENS
 from pixsearch.model import concepts, training
+from pixsearch.model.anchors import load_anchors
 from pixsearch.model.checkpoint import load_model, save_model
 from pixsearch.model.config import RunConfig, load_config
 from pixsearch.model.corpus import Corpus
@@ -133,6 +134,12 @@ def test_anchors_are_the_untrained_model_s_in_both_stages(places: tuple[Path, Pa
     assert first.anchors.variance == second.anchors.variance
     assert all(torch.equal(mean, second.anchors.means[phrase]) for phrase, mean in first.anchors.means.items())
     assert {"the tabby", "the cat"} & set(first.anchors.means)
+    kept = list((places[1] / "anchors").iterdir())
+    assert len(kept) == 1 and kept[0].suffix == ".safetensors"  # both read the same file, and nothing is left half done
+    with torch.no_grad():
+        first.model.language.embedding.weight.add_(1.0)
+    load_anchors(places[1] / "anchors", first.model, first.tokenizer, list(first.anchors.means))
+    assert len(list((places[1] / "anchors").iterdir())) == 2  # other weights, other anchors
 
 
 def test_progress_of_another_model_is_a_fault(places: tuple[Path, Path]) -> None:
