@@ -1,6 +1,7 @@
 """Samples → tensors: token ids, what the language loss counts, tag targets, and span queries with their masks."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,11 +11,12 @@ from torch import Tensor
 
 from pixsearch.contract.grammar import Modality, Text
 from pixsearch.contract.graphs import SPAN_TOKENS, TAG_BEGIN, TAG_INSIDE, TAG_OUTSIDE
-from pixsearch.contract.preprocess import MASK_PIXELS, Letterbox
+from pixsearch.contract.preprocess import FRAME_PIXELS, MASK_PIXELS, Letterbox
 from pixsearch.contract.tokenizer import Tokenizer
 from pixsearch.model.concepts import Concepts
 from pixsearch.model.corpus import Corpus
 from pixsearch.model.data.records import FRAME_HEIGHT, FRAME_WIDTH, Sample
+from pixsearch.model.layout import layout_of
 from pixsearch.model.masks import Prompts
 from pixsearch.model.vision import Features
 
@@ -22,6 +24,7 @@ IGNORED = -100
 POINT_CHANCE, BOX_CHANCE, PREVIOUS_CHANCE = 0.25, 0.1, 0.1  # of prompts that the question did not come with
 OTHERS_A_SCENE, SIGHT_A_SCENE = 2, 4  # queries beside the sample's own; without a language pass
 SLOPPY_BOX = 0.08  # of a box's side that a corner may be off
+_SIDES = re.compile(r"\b(?:left|right)(?=most\b|\b)")
 
 
 class Segment(NamedTuple):
@@ -39,6 +42,7 @@ class Batch:
     ids: Tensor  # (B, T)
     labels: Tensor  # (B, T): the id itself where the language loss counts, else IGNORED
     features: Features
+    layout: Tensor  # (B, LAYOUT_CHANNELS, m, m)
     segment_rows: Tensor  # (G,)
     segment_positions: Tensor  # (G, S)
     segment_valid: Tensor  # (G, S) float
@@ -131,27 +135,62 @@ def make_batch(samples: Sequence[Sample], corpus: Corpus, tokenizer: Tokenizer, 
                     ) if asked else np.zeros((0, MASK_PIXELS, MASK_PIXELS), np.float32)
     named = [sample.spans[number] for sample, number in asked]
     return Batch(
-        ids, labels, corpus.scene_features([corpus.scene_of(sample) for sample in samples]), rows, positions, valid,
-        tags, torch.tensor([segment for segment, _, _ in queries], dtype=torch.long), spans, torch.from_numpy(gold),
+        ids, labels, *make_scenes(samples, corpus), rows, positions, valid, tags,
+        torch.tensor([segment for segment, _, _ in queries], dtype=torch.long), spans, torch.from_numpy(gold),
         _prompts([sample for sample, _ in asked], gold, rng),
         [_words(sample, number) for sample, number in asked],
         concepts.rows([span.concept for span in named]), [_noun(sample, number, concepts) for sample, number in asked],
         make_others(samples, corpus, concepts, rng, OTHERS_A_SCENE))
 
 
+def make_scenes(samples: Sequence[Sample], corpus: Corpus, mirrored: Sequence[bool] = ()) -> tuple[Features, Tensor]:
+    """What the trunk saw of the samples' scenes, and what stands where in them (B, LAYOUT_CHANNELS, m, m).
+
+    mirrored : which scenes to turn left to right, none by default; the trunk's own view of a mirrored frame differs
+        little from the mirrored view
+    """
+    features = corpus.scene_features([corpus.scene_of(sample) for sample in samples])
+    things = [corpus.things(sample) for sample in samples]
+    for row in np.flatnonzero(mirrored):
+        things[row] = np.ascontiguousarray(things[row][..., ::-1])
+        for level in features:
+            level[row] = level[row].flip(-1)
+    return features, torch.stack([layout_of(masks, FRAME_PIXELS // 16) for masks in things])
+
+
 def make_others(samples: Sequence[Sample], corpus: Corpus, concepts: Concepts, rng: np.random.Generator,
-                count: int) -> Others:
-    """`count` things of each sample's scene, in the words of any question about that scene."""
+                count: int, mirrored: Sequence[bool] = (), known: Container[str] = ()) -> Others:
+    """`count` things of each sample's scene, in the words of any question about that scene.
+
+    mirrored : which scenes are turned left to right, none by default; their words are turned too, to `known` ones
+    """
+    mirrored = mirrored or [False] * len(samples)
     chosen: list[tuple[int, Sample, int]] = []
     for row, sample in enumerate(samples):
         referred = corpus.referred(sample)
+        if mirrored[row]:
+            referred = [(one, number) for one, number in referred if mirror_words(_words(one, number)) in known]
         chosen += [(row, *referred[i]) for i in rng.integers(len(referred), size=count)]
-    gold = np.stack([corpus.mask(sample, sample.spans[number].target) for _, sample, number in chosen])
+    turned = [mirrored[row] for row, _, _ in chosen]
+    words = [_words(sample, number) for _, sample, number in chosen]
+    gold = np.stack([corpus.mask(sample, sample.spans[number].target)[:, ::-1 if turn else 1]
+                     for turn, (_, sample, number) in zip(turned, chosen, strict=True)])
     return Others(
-        torch.tensor([row for row, _, _ in chosen]), [_words(sample, number) for _, sample, number in chosen],
-        torch.from_numpy(gold), _prompts([sample for _, sample, _ in chosen], gold, rng),
+        torch.tensor([row for row, _, _ in chosen]),
+        [mirror_words(one) if turn else one for turn, one in zip(turned, words, strict=True)], torch.from_numpy(gold),
+        _prompts([sample for _, sample, _ in chosen], gold, rng, turned),
         concepts.rows([sample.spans[number].concept for _, sample, number in chosen]),
         [_noun(sample, number, concepts) for _, sample, number in chosen])
+
+
+def can_mirror(sample: Sample, corpus: Corpus, known: Container[str]) -> bool:
+    """Whether anything is said of the sample's scene that is among `known` words when left and right change places."""
+    return any(mirror_words(_words(one, number)) in known for one, number in corpus.referred(sample))
+
+
+def mirror_words(words: str) -> str:
+    """What the words are of a picture turned left to right: "the leftmost cup" → "the rightmost cup"."""
+    return _SIDES.sub(lambda side: "right" if side[0] == "left" else "left", words)
 
 
 def _noun(sample: Sample, number: int, concepts: Concepts) -> Noun:
@@ -196,7 +235,8 @@ def _segment_tensors(segments: Sequence[Segment]) -> tuple[Tensor, Tensor, Tenso
     return torch.tensor([segment.row for segment in segments], dtype=torch.long), positions, valid, tags
 
 
-def _prompts(samples: Sequence[Sample], gold: np.ndarray, rng: np.random.Generator) -> Prompts:
+def _prompts(samples: Sequence[Sample], gold: np.ndarray, rng: np.random.Generator, mirrored: Sequence[bool] = ()
+             ) -> Prompts:
     """The question's own point where it has one; otherwise now and then a point, a box or an earlier mask."""
     point, box = np.zeros((len(samples), 3), np.float32), np.zeros((len(samples), 5), np.float32)
     previous = np.zeros((len(samples), 1, MASK_PIXELS, MASK_PIXELS), np.float32)
@@ -204,7 +244,8 @@ def _prompts(samples: Sequence[Sample], gold: np.ndarray, rng: np.random.Generat
     for row, sample in enumerate(samples):
         cells = np.argwhere(gold[row] > 0.5)
         if sample.point is not None:
-            point[row] = *letterbox.to_unit(*sample.point), 1.0
+            x, y = letterbox.to_unit(*sample.point)
+            point[row] = 1.0 - x if any(mirrored) and mirrored[row] else x, y, 1.0
         elif len(cells) and rng.random() < POINT_CHANCE:
             y, x = cells[rng.integers(len(cells))]
             point[row] = (x + rng.random()) / MASK_PIXELS, (y + rng.random()) / MASK_PIXELS, 1.0

@@ -87,7 +87,7 @@ class Corpus:
             self._of_scene.setdefault(one.scene_seed, []).append(one)
         self._of_stage = {stage: [one for one in self.samples if one.stage == stage] for stage in (1, 2)}
         description = json.loads((folder / "corpus.json").read_text())
-        self.first_mask: list[int] = description["first_mask"]  # of each scene
+        self.first_mask: list[int] = [*description["first_mask"], len(self.masks)]  # of each scene, and the end
         self.first_seed: int = description["first_seed"]
 
     def of_stage(self, stage: int) -> list[Sample]:
@@ -109,6 +109,11 @@ class Corpus:
     def mask(self, sample: Sample, thing: int) -> NDArray[np.float32]:
         """Coverage 0..1 of a thing of the sample's scene, (MASK_PIXELS, MASK_PIXELS) of the letterboxed square."""
         return self.masks[self.first_mask[self.scene_of(sample)] + thing].astype(np.float32) / 255.0
+
+    def things(self, sample: Sample) -> NDArray[np.float32]:
+        """Coverage of all things of the sample's scene, (K, MASK_PIXELS, MASK_PIXELS)."""
+        scene = self.scene_of(sample)
+        return self.masks[self.first_mask[scene]:self.first_mask[scene + 1]].astype(np.float32) / 255.0
 
 
 def build_corpus(folder: Path, data: Path, split: Split, scenes: int, trunk: Trunk) -> Corpus:

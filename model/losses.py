@@ -7,13 +7,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pixsearch.model.batches import IGNORED, Batch, Noun, Others
-from pixsearch.model.masks import Prompts, every_second, mask_losses
+from pixsearch.model.layout import layout_loss
+from pixsearch.model.masks import Prompts, cells_inside, every_second, mask_losses
 from pixsearch.model.network import PixSearch
 from pixsearch.model.tagger import pool_span, tag_loss
 from pixsearch.model.vision import Features
 
 LANGUAGE_WEIGHT, TAG_WEIGHT, ANCHOR_WEIGHT, NAME_WEIGHT = 1.0, 2.0, 0.1, 0.5
 LOOK_WEIGHT, LOOK_SCALE = 0.5, 12.0
+CHANNELS_DROPPED = 0.1  # of the trunk's, in sight steps: fewer scenes are learned by heart
 
 
 @dataclass(frozen=True)
@@ -79,27 +81,32 @@ def batch_losses(model: PixSearch, batch: Batch, anchors: Anchors) -> dict[str, 
     scenes = torch.cat([batch.segment_rows[batch.query_segments], other.rows])
     prompts = Prompts(*(torch.cat(pair) for pair in zip(batch.prompts, other.prompts, strict=True)))
     queries = torch.cat([spans, anchors.of(other.phrases)])
-    drawn = model.decoder(queries, detail[scenes], context[scenes], dense[scenes], prompts)
-    losses |= mask_losses(drawn, torch.cat([batch.gold, other.gold]))
+    gold = torch.cat([batch.gold, other.gold])
+    drawn = model.decoder(queries, detail[scenes], context[scenes], dense[scenes], prompts,
+                          inside=cells_inside(gold, context.shape[-1]))
+    losses |= mask_losses(drawn, gold)
+    losses["layout"] = layout_loss(model.pyramid.layout(context), batch.layout)
     losses["anchor"] = ANCHOR_WEIGHT * anchors.divergence(batch.phrases, spans)
     losses["names"] = NAME_WEIGHT * name_loss(model, queries, torch.cat([batch.concepts, other.concepts]))
-    losses["looks"] = LOOK_WEIGHT * look_loss(model, queries, dense[scenes], torch.cat([batch.gold, other.gold]),
-                                              batch.nouns + other.nouns)
+    losses["looks"] = LOOK_WEIGHT * look_loss(model, queries, dense[scenes], gold, batch.nouns + other.nouns)
     return losses
 
 
-def sight_losses(model: PixSearch, features: Features, other: Others, anchors: Anchors, words: list[str],
-                 covered: Tensor, corner: tuple[int, int]) -> dict[str, Tensor]:
+def sight_losses(model: PixSearch, features: Features, layout: Tensor, other: Others, anchors: Anchors,
+                 words: list[str], covered: Tensor, corner: tuple[int, int]) -> dict[str, Tensor]:
     """The mask side alone, its words read where the anchors keep them: a cheap start before language trains.
 
-    other : as many queries for each scene of `features`; words : names without a picture; covered bool (W, CLASSES)
+    layout (B, LAYOUT_CHANNELS, m, m); other : as many queries for each scene of `features`
+    words : names without a picture; covered bool (W, CLASSES)
     corner : masks are compared at every second row and column from here on
     """
-    detail, context = model.pyramid(features)
+    detail, context = model.pyramid(Features(*(F.dropout2d(level, CHANNELS_DROPPED) for level in features)))
     dense = model.region.dense(features)
     queries = anchors.of(other.phrases)
-    drawn = model.decoder(queries, detail, context[other.rows], dense[other.rows], other.prompts, corner)
+    drawn = model.decoder(queries, detail, context[other.rows], dense[other.rows], other.prompts, corner,
+                          cells_inside(other.gold, context.shape[-1]))
     return mask_losses(drawn, every_second(other.gold, corner)) | {
+        "layout": layout_loss(model.pyramid.layout(context), layout),
         "names": NAME_WEIGHT * name_loss(model, queries, other.concepts),
         "looks": LOOK_WEIGHT * look_loss(model, queries, dense[other.rows], other.gold, other.nouns),
         "words": NAME_WEIGHT * name_loss(model, anchors.of(words), covered)}

@@ -15,7 +15,8 @@ from pixsearch.model.sizes import Size
 
 TVERSKY_MISS, TVERSKY_EXTRA, FOCAL_POWER = 0.7, 0.3, 0.75
 TVERSKY_WEIGHT, BCE_WEIGHT = 8.0, 2.0  # the paper's
-IOU_WEIGHT, PLACE_WEIGHT = 1.0, 1.0  # of the predicted IoU and of the place on the coarse grid
+IOU_WEIGHT, PLACE_WEIGHT = 1.0, 3.0  # of the predicted IoU and of the place on the coarse grid
+COVERED_WELL = 0.5  # of the coverage of the best cell
 SPREAD, DRAWN = 8, 16  # channels of coarse knowledge, and inside the drawing network
 LIKENESS_GAIN, HINT_GAIN, COORDINATE_GAIN = 4.0, 4.0, 4.0  # bring hints to the scale of features
 
@@ -56,8 +57,8 @@ class MaskDecoder(nn.Module):
     """Span queries and optional prompts over the pyramid → mask logits and their predicted IoU.
 
     First the place is found, as a distribution over the coarse grid that is trained directly; then the mask is drawn
-    by a small network whose weights come from what stands there, over fine features and coordinates relative to it
-    (conditional convolutions, arXiv 2003.05664).
+    by a small network whose weights come from what stands in its best cell, over fine features and coordinates
+    relative to that cell (conditional convolutions, arXiv 2003.05664).
     """
 
     def __init__(self, size: Size, layers: int = 3) -> None:
@@ -84,12 +85,12 @@ class MaskDecoder(nn.Module):
         return F.normalize(self.appearance(query), dim=-1)
 
     def forward(self, query: Tensor, detail: Tensor, context: Tensor, dense: Tensor, prompts: Prompts,
-                corner: tuple[int, int] | None = None) -> Drawn:
+                corner: tuple[int, int] | None = None, inside: Tensor | None = None) -> Drawn:
         """What N queries mean.
 
         query (N, width), context (N, D, m, m), dense (N, R, h, h) unit region vectors; detail (S, C, M, M), where each
-        of S scenes is for the next N / S queries; corner draws only every second row and column from there on, for
-        training
+        of S scenes is for the next N / S queries. For training: corner draws only every second row and column from
+        there on; inside (N, m²) bool are the cells to draw from, so that drawing is learned where the thing is
         """
         count, side = query.shape[0], context.shape[-1]
         grid = grid_of(side, query.device)  # (m², 2)
@@ -102,12 +103,12 @@ class MaskDecoder(nn.Module):
             tokens, image = layer(tokens, image, place)
         where = (self.offer(image + place) @ self.seek(tokens[:, 0])[..., None])[..., 0]  # (N, m²) logits
         where = where * image.shape[-1] ** -0.5
-        share = where.softmax(dim=-1)
-        centre = share @ grid  # (N, 2)
-        content = (share[:, None] @ image)[:, 0]  # (N, D)
+        cell = (where if inside is None else where.masked_fill(~inside, -torch.inf)).argmax(dim=1)  # (N,)
         spread = self.spread(image.transpose(1, 2).reshape(count, -1, side, side))
-        logits = self._draw(detail, spread, centre, torch.cat([tokens[:, 0], content], dim=-1), corner)
-        return Drawn(logits, self.quality(torch.cat([tokens[:, 1], content], dim=-1)), where)
+        logits = self._draw(detail, spread, grid[cell], torch.cat([tokens[:, 0], _at(image, cell)], dim=-1), corner)
+        # whether the place is right is part of the quality, whatever training draws from
+        found = _at(image, where.argmax(dim=1))
+        return Drawn(logits, self.quality(torch.cat([tokens[:, 1], found], dim=-1)), where)
 
     def _hints(self, query: Tensor, dense: Tensor, prompts: Prompts, grid: Tensor, side: int) -> Tensor:
         """Maps (N, 3, m, m): where things look as the words expect, where the point is, what the box holds."""
@@ -151,6 +152,17 @@ class MaskDecoder(nn.Module):
         return flags * (self.place(fourier(points)) + self.kinds) + (1.0 - flags) * self.absent
 
 
+def _at(image: Tensor, cell: Tensor) -> Tensor:
+    """One vector a query: image (N, m², D), cell (N,) → (N, D)."""
+    return image.gather(1, cell[:, None, None].expand(-1, 1, image.shape[-1]))[:, 0]
+
+
+def cells_inside(gold: Tensor, side: int) -> Tensor:
+    """The cells that a thing covers best: gold (N, M, M) coverage → bool (N, side²), some in every row."""
+    cells = F.adaptive_avg_pool2d(gold[:, None], side).flatten(1)
+    return cells >= COVERED_WELL * cells.amax(dim=1, keepdim=True)
+
+
 def every_second(maps: Tensor, corner: tuple[int, int]) -> Tensor:
     """Every second row and column of maps (…, M, M), from a corner (row, column) on."""
     return maps[..., corner[0]::2, corner[1]::2]
@@ -159,7 +171,7 @@ def every_second(maps: Tensor, corner: tuple[int, int]) -> Tensor:
 def mask_losses(drawn: Drawn, gold: Tensor) -> dict[str, Tensor]:
     """Focal-Tversky 8 and BCE 2 as the paper weighs them; the squared error of the predicted IoU; where the thing is.
 
-    gold (N, M, M) coverage 0..1.
+    gold (N, M, M) coverage 0..1. The IoU of a mask that would be drawn from elsewhere counts as 0.
     """
     logits = drawn.logits[:, 0]
     share = logits.sigmoid()
@@ -167,8 +179,9 @@ def mask_losses(drawn: Drawn, gold: Tensor) -> dict[str, Tensor]:
     missed, extra = ((1 - share) * gold).sum(dim=(1, 2)), (share * (1 - gold)).sum(dim=(1, 2))
     tversky = (hit + 1.0) / (hit + TVERSKY_MISS * missed + TVERSKY_EXTRA * extra + 1.0)
     cell = F.binary_cross_entropy_with_logits(logits, gold)
-    error = (drawn.quality.sigmoid()[:, 0] - iou(logits, gold)).square().mean()
     side = round(drawn.where.shape[1] ** 0.5)
+    right = cells_inside(gold, side).gather(1, drawn.where.argmax(dim=1, keepdim=True))[:, 0]
+    error = (drawn.quality.sigmoid()[:, 0] - iou(logits, gold) * right).square().mean()
     cells = F.adaptive_avg_pool2d(gold[:, None], side).flatten(1)
     cells = cells / cells.sum(dim=1, keepdim=True).clamp(min=1e-6)
     place = -(cells * drawn.where.log_softmax(dim=-1)).sum(dim=1).mean()

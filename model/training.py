@@ -17,7 +17,7 @@ from torch import Tensor
 
 from pixsearch.contract.tokenizer import Tokenizer
 from pixsearch.model.anchors import load_anchors, phrases_of
-from pixsearch.model.batches import SIGHT_A_SCENE, make_batch, make_others
+from pixsearch.model.batches import SIGHT_A_SCENE, can_mirror, make_batch, make_others, make_scenes
 from pixsearch.model.checkpoint import Checkpoint, load_model, load_progress, save_model, save_progress
 from pixsearch.model.concepts import Concepts
 from pixsearch.model.config import RunConfig
@@ -33,6 +33,7 @@ from pixsearch.model.validation import validate
 
 LOG_FILE, PROGRESS_FILE, CURVES_FILE = "log.jsonl", "progress.safetensors", "curves.png"
 GRADIENT_LIMIT = 1.0
+MIRRORED = 0.5  # of the scenes of sight steps
 
 
 def learning_rate(step: int, config: RunConfig) -> float:
@@ -101,6 +102,7 @@ class Run:
         """One step; returns the weighted losses."""
         config = self.config
         rng = np.random.default_rng([config.seed, self.step, 1])
+        torch.manual_seed(int(rng.integers(2**31)))
         losses = (self._sight if self.step < config.sight_steps else self._all)(rng)
         total = torch.stack(list(losses.values())).sum()
         for group in self.optimiser.param_groups:
@@ -116,10 +118,13 @@ class Run:
     def _sight(self, rng: np.random.Generator) -> dict[str, Tensor]:
         pool = self.corpus.samples
         samples = [pool[i] for i in rng.integers(len(pool), size=self.config.sight_batch)]
-        features = self.corpus.scene_features([self.corpus.scene_of(sample) for sample in samples])
-        others = make_others(samples, self.corpus, self.concepts, rng, SIGHT_A_SCENE)
+        known = self.anchors.means
+        mirrored = [rng.random() < MIRRORED and can_mirror(sample, self.corpus, known) for sample in samples]
+        features, layout = make_scenes(samples, self.corpus, mirrored)
+        others = make_others(samples, self.corpus, self.concepts, rng, SIGHT_A_SCENE, mirrored, known)
         named = rng.integers(len(self.concepts.words), size=self.config.sight_words)
-        return sight_losses(self.model, features, others, self.anchors, [self.concepts.phrases[i] for i in named],
+        return sight_losses(self.model, features, layout, others, self.anchors,
+                            [self.concepts.phrases[i] for i in named],
                             self.concepts.rows([self.concepts.words[i] for i in named]),
                             (int(rng.integers(2)), int(rng.integers(2))))
 

@@ -8,9 +8,11 @@ from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from pixsearch.model.attention import FOURIER_BANDS, Attention, fourier, grid_of
+from pixsearch.model.layout import LAYOUT_CHANNELS
 from pixsearch.model.sizes import Size
 
 IMAGE_GRID = 6  # image tokens a side
+ROUNDS = 2  # of positions looking at each other: what is a thing, then how it stands among the others
 
 
 class Features(NamedTuple):
@@ -111,24 +113,28 @@ def random_trunk(channels: tuple[int, int, int, int]) -> Trunk:
 
 
 class Among(nn.Module):
-    """Positions look at all parts of the picture: what stands where, among which others.
+    """Positions look at all parts of the picture and think about it: what stands where, among which others.
 
-    Adds nothing before training. What is looked at is pooled two by two, which costs a quarter.
+    Changes nothing before training. What is looked at is pooled two by two, which costs a quarter.
     """
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.norm, self.attention = nn.LayerNorm(width), Attention(width)
         self.place = nn.Linear(4 * FOURIER_BANDS, width)
-        nn.init.zeros_(self.attention.o.weight)
-        nn.init.zeros_(self.attention.o.bias)
+        leave = nn.Linear(2 * width, width)
+        self.think = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.GELU(), leave)
+        for last in (self.attention.o, leave):
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
 
     def forward(self, maps: Tensor) -> Tensor:
         """(B, D, m, m) → the same shape."""
-        queries, values = (self.norm(part.flatten(2).transpose(1, 2)) for part in (maps, F.avg_pool2d(maps, 2)))
+        cells, parts = (one.flatten(2).transpose(1, 2) for one in (maps, F.avg_pool2d(maps, 2)))
         places = [self.place(fourier(grid_of(side, maps.device))) for side in (maps.shape[-1], maps.shape[-1] // 2)]
-        seen = self.attention(queries + places[0], values + places[1], values)
-        return maps + seen.transpose(1, 2).reshape(maps.shape)
+        values = self.norm(parts)
+        cells = cells + self.attention(self.norm(cells) + places[0], values + places[1], values)
+        return (cells + self.think(cells)).transpose(1, 2).reshape(maps.shape)
 
 
 class Pyramid(nn.Module):
@@ -140,7 +146,7 @@ class Pyramid(nn.Module):
         self.from_head = nn.Conv2d(c32, size.context, 1)
         self.from_stride16 = nn.Conv2d(c16, size.context, 1)
         self.mix16 = _separable(size.context)
-        self.among = Among(size.context)
+        self.among = nn.Sequential(*(Among(size.context) for _ in range(ROUNDS)))
         middle = 2 * size.detail
         self.to_middle = nn.Conv2d(size.context, middle, 1)
         self.from_stride8 = nn.Conv2d(c8, middle, 1)
@@ -148,6 +154,7 @@ class Pyramid(nn.Module):
         self.to_detail = nn.Conv2d(middle, size.detail, 1)
         self.from_stride4 = nn.Conv2d(c4, size.detail, 1)
         self.mix4 = _separable(size.detail)
+        self.layout = nn.Conv2d(size.context, LAYOUT_CHANNELS, 1)  # read by training alone
 
     def forward(self, features: Features) -> tuple[Tensor, Tensor]:
         """→ detail (B, detail, S/4, S/4) and context (B, context, S/16, S/16)."""

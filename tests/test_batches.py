@@ -12,7 +12,17 @@ from pixsearch.contract.grammar import Text
 from pixsearch.contract.graphs import SPAN_TOKENS
 from pixsearch.contract.tokenizer import IMAGE_TOKENS, Tokenizer, byte_tokenizer
 from pixsearch.model import concepts
-from pixsearch.model.batches import IGNORED, OTHERS_A_SCENE, _segments, encode_sample, make_batch
+from pixsearch.model.batches import (
+    IGNORED,
+    OTHERS_A_SCENE,
+    _segments,
+    can_mirror,
+    encode_sample,
+    make_batch,
+    make_others,
+    make_scenes,
+    mirror_words,
+)
 from pixsearch.model.concepts import Concepts
 from pixsearch.model.data.records import Sample, Span, Split
 
@@ -77,3 +87,29 @@ def test_a_corpus_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert [len(corpus.of_stage(stage)) for stage in (1, 2)] == [3, 3]
     assert corpus.mask(corpus.samples[1], 1)[45, 60] == 1.0
     assert len(corpus.referred(corpus.samples[0])) == 2
+
+
+@pytest.mark.parametrize(("words", "turned"), [
+    ("the leftmost cup", "the rightmost cup"), ("the cup right of the left kettle", "the cup left of the right kettle"),
+    ("the left-hand cup", "the right-hand cup"), ("the bright cup", "the bright cup")])
+def test_words_turn_with_the_picture(words: str, turned: str) -> None:
+    assert mirror_words(words) == turned and mirror_words(turned) == words
+
+
+def test_a_mirrored_scene_turns_everything_or_is_left_alone(
+        tokenizer: Tokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tabby = write_wordnet(tmp_path / "wordnet" / "3.0")["tabby"]
+    monkeypatch.setattr(concepts, "class_names", lambda: {tabby: "tabby"})
+    corpus, named = write_corpus(tmp_path / "corpus"), Concepts(tmp_path)
+    sample = corpus.samples[1]  # its mug has a point
+    assert can_mirror(sample, corpus, {"The mug"}) and not can_mirror(sample, corpus, {"the cup"})
+    plain, mirrored = (make_others([sample], corpus, named, np.random.default_rng(0), 8, turn, {"The mug"})
+                       for turn in ([False], [True]))
+    assert set(plain.phrases) == {"The cup", "The mug"} and set(mirrored.phrases) == {"The mug"}
+    mug = plain.phrases.index("The mug")
+    assert torch.equal(mirrored.gold[0], plain.gold[mug].flip(-1))
+    assert torch.allclose(mirrored.prompts.point[0, :2], torch.tensor([1.0, 0.0]) + plain.prompts.point[mug, :2]
+                          * torch.tensor([-1.0, 1.0]))
+    (features, layout), (turned, other) = (make_scenes([sample], corpus, turn) for turn in ([False], [True]))
+    assert all(torch.equal(a.flip(-1), b) for a, b in zip(features, turned, strict=True))
+    assert torch.equal(layout[:, 0].flip(-1), other[:, 0])

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from pixsearch.contract.preprocess import MASK_PIXELS
-from pixsearch.model.masks import Drawn, MaskDecoder, Prompts, iou, mask_losses
+from pixsearch.model.masks import Drawn, MaskDecoder, Prompts, cells_inside, iou, mask_losses
 from pixsearch.model.sizes import SIZES
 
 SIZE = SIZES["tiny"]
@@ -67,6 +67,23 @@ def test_queries_of_one_scene_share_its_fine_features() -> None:
     assert torch.allclose(apart, together, atol=1e-4) and not torch.allclose(apart[0], apart[1], atol=1e-2)
 
 
+@torch.inference_mode()
+def test_training_draws_from_the_cells_it_is_given() -> None:
+    torch.manual_seed(0)
+    decoder = MaskDecoder(SIZE)
+    query, detail, context, dense, gold = a_scene(4)
+    own = decoder(query, detail, context, dense, no_prompts(4))
+    best = torch.nn.functional.one_hot(own.where.argmax(dim=1), CELLS ** 2).bool()
+    same = decoder(query, detail, context, dense, no_prompts(4), inside=best)
+    assert torch.equal(own.logits, same.logits)
+    inside = cells_inside(gold, CELLS)
+    covered = torch.nn.functional.adaptive_avg_pool2d(gold, CELLS).flatten(1)
+    assert inside.any(dim=1).all() and (covered[inside] > 0).all()
+    given = decoder(query, detail, context, dense, no_prompts(4), inside=inside & ~best)
+    assert not torch.allclose(own.logits, given.logits, atol=1e-3)
+    assert torch.equal(own.quality, given.quality)  # that of the mask which the device would draw
+
+
 @pytest.mark.parametrize("corner", [(0, 0), (0, 1), (1, 0), (1, 1)])
 @torch.inference_mode()
 def test_every_second_row_and_column_is_drawn_as_in_the_whole_mask(corner: tuple[int, int]) -> None:
@@ -97,6 +114,8 @@ def test_a_perfect_mask_costs_nearly_nothing() -> None:
     good, bad = mask_losses(perfect, gold), mask_losses(empty, gold)
     assert good["tversky"] < 0.01 and good["bce"] < 0.01 and good["iou"] < 0.01
     assert bad["tversky"] > 5 and bad["bce"] > 0.5 and bad["iou"] > 0.9
+    astray = perfect._replace(where=-where)  # drawn well in training, but the device would draw it elsewhere
+    assert mask_losses(astray, gold)["iou"] > 0.9
 
 
 def test_iou_table() -> None:

@@ -11,7 +11,7 @@ from pixsearch.model.data import cutouts
 from pixsearch.model.data.degrade import Camera
 from pixsearch.model.data.records import FRAME_HEIGHT, FRAME_WIDTH, Place, Split, Thing
 from pixsearch.model.data.scenes import SETTINGS, augmented_view, compose, place_view, reference_view
-from pixsearch.model.data.settings import SceneSettings
+from pixsearch.model.data.settings import CLOSE_VISIBLE, SceneSettings
 
 CLEAR = Camera(
     exposure=(1, 1),
@@ -112,6 +112,7 @@ def test_masks_lie_exactly_on_the_pixels_of_their_things(things, places):
             "contrast": (1, 1),
             "offset": 0,
             "shadow": 0,
+            "close_up": 0,
         }
     )
     for seed in range(6):
@@ -121,6 +122,22 @@ def test_masks_lie_exactly_on_the_pixels_of_their_things(things, places):
         outer = cv2.dilate(scene.placed[0].mask.astype(np.uint8), np.ones((7, 7))) > 0
         assert inner.any() and distance[inner].max() < 30
         assert distance[~outer].mean() > 40
+
+
+def test_a_close_up_is_one_thing_that_fills_much_of_the_frame(things, places):
+    close, never = (
+        SceneSettings(**{**vars(SETTINGS[Split.TRAIN]), "close_up": chance}) for chance in (1.0, 0.0)
+    )
+    sizes = []
+    for seed in range(12):
+        (one,) = compose(seed, things, places, close).placed
+        assert one.visible >= CLOSE_VISIBLE
+        sizes.append(max(one.box[2] - one.box[0], one.box[3] - one.box[1]) / FRAME_HEIGHT)
+    assert np.median(sizes) > 0.6
+    some = SceneSettings(**{**vars(SETTINGS[Split.TRAIN]), "close_up": 0.3})
+    mixed = [compose(seed, things, places, some).frame for seed in range(20)]
+    kept = [np.array_equal(frame, compose(seed, things, places, never).frame) for seed, frame in enumerate(mixed)]
+    assert 0 < kept.count(False) < kept.count(True), "scenes that are no close-ups keep their pixels"
 
 
 def test_every_thing_stays_visible_and_its_share_is_true(things, places):
@@ -135,6 +152,7 @@ def test_every_thing_stays_visible_and_its_share_is_true(things, places):
             "wild_chance": 0,
             "tilt": 0,
             "skew": 0,
+            "close_up": 0,
         }
     )
     whole = compose(0, things[:1], places, settings).placed[0].mask.sum()

@@ -79,8 +79,8 @@ def test_scenes_of_which_nothing_is_said_are_left_out(places: tuple[Path, Path])
 
 
 def test_loss_falls(places: tuple[Path, Path]) -> None:
-    run = training.Run(replace(CONFIG, steps=40), *places)
-    totals = [sum(run.train_step().values()) for _ in range(30)]
+    run = training.Run(replace(CONFIG, steps=60), *places)
+    totals = [sum(run.train_step().values()) for _ in range(50)]
     assert sum(totals[-4:]) < 0.8 * sum(totals[2:6])
 
 

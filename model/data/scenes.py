@@ -5,7 +5,7 @@ head learns from, are made in `views` and can be had from here too.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -13,13 +13,14 @@ from pixsearch.model.data import cutouts
 from pixsearch.model.data.cutouts import SOLID, Image8, Mask
 from pixsearch.model.data.degrade import degrade
 from pixsearch.model.data.records import FRAME_HEIGHT, FRAME_WIDTH, Place, Placed, Scene, Thing
-from pixsearch.model.data.settings import SETTINGS, SceneSettings
+from pixsearch.model.data.settings import CLOSE_SIDE, CLOSE_VISIBLE, SETTINGS, SceneSettings
 from pixsearch.model.data.views import augmented_view, draw_patch, place_view, reference_view
 
 __all__ = ["SETTINGS", "SceneSettings", "augmented_view", "compose", "place_view", "reference_view"]
 
 ATTEMPTS = 16  # to find a spot for a thing before it is left out
 MIN_MASK_PIXELS = 48  # a visible mask below that cannot be judged
+CLOSE_UP = 1  # the number of the generator that draws it
 SAME_NOUN = 0.6  # of the scenes with rivals: two of one noun; else two of one category
 
 
@@ -33,6 +34,8 @@ def compose(seed: int, things: Sequence[Thing], places: Sequence[Place], setting
     if not things or not places or len({one.split for one in things} | {one.split for one in places}) != 1:
         raise ValueError("a scene takes things and places of one split, at least one of each")
     rng = np.random.default_rng(seed)
+    if np.random.default_rng([seed, CLOSE_UP]).random() < settings.close_up:  # other scenes stay as they were
+        settings = replace(settings, counts=(1.0,), side=CLOSE_SIDE, visible=CLOSE_VISIBLE)
     place = places[int(rng.integers(len(places)))]
     tilt = rng.uniform(-settings.tilt, settings.tilt)
     frame = cutouts.crop(
@@ -152,8 +155,13 @@ def _spot(patch: Image8, near: _Layer | None, outside: bool, rng: np.random.Gene
             rng.uniform(-height / 2, FRAME_HEIGHT - height / 2),
         )
     else:
-        x, y = rng.uniform(0, max(1, FRAME_WIDTH - width)), rng.uniform(0, max(1, FRAME_HEIGHT - height))
+        x, y = _along(FRAME_WIDTH - width, rng), _along(FRAME_HEIGHT - height, rng)
     return int(x), int(y)
+
+
+def _along(room: int, rng: np.random.Generator) -> float:
+    """Where a patch begins along one side of the frame: within it, or so that it fills it where it is larger."""
+    return float(rng.uniform(0, max(1, room)) if room >= 0 else rng.uniform(room, 0))
 
 
 def _leaves_visible(layers: list[_Layer], inside: tuple[slice, slice], solid: Mask, least: float) -> bool:

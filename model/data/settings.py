@@ -24,6 +24,7 @@ class SceneSettings:
     occluding: float  # chance that a thing is put near an earlier one
     shadow: float  # chance of a contact shadow
     visible: float  # least visible share of every thing
+    close_up: float  # chance of a scene of one thing that fills the frame, as in photographs of one animal
     tilt: float  # largest rotation of the camera in degrees
     zoom: Range  # the background's window as a share of the largest that fits
     camera: Camera
@@ -46,6 +47,7 @@ TRAINING = SceneSettings(
     visible=0.5,
     tilt=10,
     zoom=(0.5, 0.95),
+    close_up=0.2,
     camera=Camera(
         exposure=(0.65, 1.35),
         dark_chance=0.15,
@@ -74,6 +76,7 @@ VALIDATION = SceneSettings(
     visible=0.5,
     tilt=11,
     zoom=(0.45, 0.9),
+    close_up=0.0,
     camera=Camera(
         exposure=(0.6, 1.4),
         dark_chance=0.18,
@@ -102,6 +105,7 @@ TEST = SceneSettings(
     visible=0.5,
     tilt=14,
     zoom=(0.4, 0.85),
+    close_up=0.0,
     camera=Camera(
         exposure=(0.55, 1.5),
         dark_chance=0.22,
@@ -116,3 +120,4 @@ TEST = SceneSettings(
 SETTINGS: dict[Split, SceneSettings] = {Split.TRAIN: TRAINING, Split.VALIDATION: VALIDATION, Split.TEST: TEST}
 
 WILD_DEGREES = 70.0
+CLOSE_SIDE, CLOSE_VISIBLE = (0.7, 1.5), 0.35  # of a close-up's thing: longest side, least visible share
