@@ -112,7 +112,8 @@ def _run(
     with click.progressbar(range(WARM_UP + rounds), label="rounds", file=sys.stderr) as bar:
         for number in bar:
             frame, question = frames[number % len(frames)]
-            answer = assistant.ask(frame, question)
+            height, width = frame.shape[:2]
+            answer = assistant.ask(frame, question, point=(width / 2, height / 2))  # pointed at: it is cut out
             taken = {name: _ms(stage) for name, stage in work.items()}
             if number >= WARM_UP:
                 answers.append(answer)

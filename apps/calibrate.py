@@ -2,7 +2,8 @@
 
 Every validation question, of photographs and of composed scenes, is answered with nothing held back. A logistic
 function of the answer's signals is fitted to whether it was right, and the threshold is the one with the best mean of
-right minus wrong. The bundle's manifest is rewritten; its graphs stay as they are.
+right minus wrong; photographs and scenes count the same, however many there are of each. The bundle's manifest is
+rewritten; its graphs stay as they are.
 """
 
 import json
@@ -31,23 +32,31 @@ NEWTON_STEPS = 50
 Rows = NDArray[np.float64]
 
 
-def fit_logistic(features: Rows, right: NDArray[np.bool_], ridge: float = RIDGE) -> Rows:
-    """Weights and, last, the bias of a ridge logistic regression, by Newton's method. features (n, d), right (n,)."""
+def fit_logistic(
+    features: Rows, right: NDArray[np.bool_], ridge: float = RIDGE, counts: Rows | None = None
+) -> Rows:
+    """Weights and, last, the bias of a ridge logistic regression, by Newton's method.
+
+    features (n, d), right (n,); counts (n,): how often each row counts, once unless given
+    """
+    counts = np.ones(len(features)) if counts is None else counts
     inputs = np.column_stack([features, np.ones(len(features))])
-    penalty = ridge * len(features) * np.diag([*np.ones(features.shape[1]), 0.0])
+    penalty = ridge * counts.sum() * np.diag([*np.ones(features.shape[1]), 0.0])
     weights = np.zeros(inputs.shape[1])
     for _ in range(NEWTON_STEPS):
         share = 1 / (1 + np.exp(-np.clip(inputs @ weights, -30, 30)))
-        gradient = inputs.T @ (share - right) + penalty @ weights
-        curvature = (inputs * (share * (1 - share))[:, None]).T @ inputs + penalty + 1e-9 * np.eye(len(weights))
+        gradient = inputs.T @ (counts * (share - right)) + penalty @ weights
+        steepness = counts * share * (1 - share)
+        curvature = (inputs * steepness[:, None]).T @ inputs + penalty + 1e-9 * np.eye(len(weights))
         weights -= np.linalg.solve(curvature, gradient)
     return weights
 
 
-def best_threshold(confidence: Rows, right: NDArray[np.bool_]) -> float:
-    """The confidence below which to hold an answer back, for the most right minus wrong ones."""
+def best_threshold(confidence: Rows, right: NDArray[np.bool_], counts: Rows | None = None) -> float:
+    """The confidence below which to hold an answer back, for the most right minus wrong ones; arguments (n,)."""
     order = np.argsort(-confidence)
-    gain = np.cumsum(np.where(right[order], 1, -1))
+    counts = np.ones(len(confidence)) if counts is None else counts
+    gain = np.cumsum(np.where(right, counts, -counts)[order])
     if not len(gain) or gain.max() <= 0:
         return 1.0
     last = int(gain.argmax())
@@ -60,23 +69,26 @@ def calibrate(folder: Path, data: Path, scenes: int = SCENES) -> dict[str, Any]:
     manifest = read_manifest(folder, KIND)
     open_ended = {**manifest["calibration"], "threshold": 0.0}
     _store(folder, manifest, open_ended)
-    judged = [(answer, verdict) for answer, verdict in _answers(folder, data, scenes)
-              if answer.searches and not answer.abstained]
-    features = np.array([[answer.signals[name] for name in FEATURES] for answer, _ in judged])
-    right = np.array([verdict == "right" for _, verdict in judged])
-    *weights, bias = fit_logistic(features, right)
+    judged = [one for one in _answers(folder, data, scenes) if one[0].searches and not one[0].abstained]
+    features = np.array([[answer.signals[name] for name in FEATURES] for answer, _, _ in judged])
+    right = np.array([verdict == "right" for _, verdict, _ in judged])
+    sources = [source for _, _, source in judged]
+    counts = np.array([len(sources) / sources.count(source) for source in sources])
+    *weights, bias = fit_logistic(features, right, counts=counts)
     confidence = 1 / (1 + np.exp(-(features @ np.array(weights) + bias)))
     fitted = Calibration(dict(zip(FEATURES, map(float, weights), strict=True)), float(bias),
-                         best_threshold(confidence, right), open_ended["sure"], open_ended["likely"])
+                         best_threshold(confidence, right, counts), open_ended["sure"], open_ended["likely"])
     calibration = asdict(fitted)
     _store(folder, manifest, calibration)
     return calibration
 
 
-def _answers(folder: Path, data: Path, scenes: int) -> Iterator[tuple[Answer, Verdict]]:
+def _answers(folder: Path, data: Path, scenes: int) -> Iterator[tuple[Answer, Verdict, str]]:
+    """Answers with their verdicts and where they are from."""
     for asked, answer in photo_answers(folder, EVERYDAY_PACK, "validation"):
-        yield answer, judge_photo(answer, asked)
-    yield from scene_answers(folder, "validation", scenes, data)
+        yield answer, judge_photo(answer, asked), "photos"
+    for answer, verdict in scene_answers(folder, "validation", scenes, data):
+        yield answer, verdict, "scenes"
 
 
 def _store(folder: Path, manifest: dict[str, Any], calibration: dict[str, Any]) -> None:

@@ -32,7 +32,7 @@ class _Pinned:
     def __init__(self, assistant: Assistant, given: ClipAnswer) -> None:
         self.given = given
         segments = [
-            one.segment for one in given.answer.searches if one.segment and not one.segment.is_whole_frame
+            one.segment for one in given.answer.searches if one.segment and one.mask
         ]
         self._mask: Mask | None = segments[-1].mask if segments else None
         self._tracker = RegionTracker(assistant.bundle, segments[-1]) if segments else None

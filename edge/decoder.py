@@ -12,6 +12,7 @@ from pixsearch.contract.machine import MAX_QUERY_TOKENS, MAX_TEXT_TOKENS, State,
 from pixsearch.contract.tokenizer import MAX_CONTEXT_TOKENS, MAX_EVIDENCE_TOKENS, Tokenizer
 from pixsearch.edge.language import Language
 
+RUN_TOKENS = 6  # a run that is not said twice in one segment: small models fall into loops
 # What a search may yet cost: <search> payload </search> <information> words </information>, and an answer.
 SEARCH_TOKENS = 1 + MAX_QUERY_TOKENS + 1 + MAX_EVIDENCE_TOKENS + 2 + MAX_TEXT_TOKENS
 
@@ -98,6 +99,7 @@ class Decoder:
 
     def _choose(self, logits: NDArray[np.float32]) -> int:
         scores = np.where(self._machine.allowed(), logits.astype(np.float64), -np.inf)
+        scores[self._repeating()] = -np.inf
         token = int(scores.argmax())
         if not np.isfinite(scores[token]):
             raise Fault("language graph", expected="finite numbers", actual=str(scores[token]),
@@ -109,6 +111,12 @@ class Decoder:
         if self._machine.state is State.TEXT:
             self._log_probabilities.append(-float(np.log(np.exp(scores - scores[token]).sum())))
         return token
+
+    def _repeating(self) -> list[int]:
+        """Ids that would say a run of the present segment again; ids that end it are never among them."""
+        before = RUN_TOKENS - 1
+        tail = self._ids[-before:]
+        return [self._ids[at + before] for at in range(len(self._ids) - before) if self._ids[at:at + before] == tail]
 
     def _push(self, token: int) -> None:
         special = self._tokenizer.special

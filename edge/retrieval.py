@@ -14,6 +14,7 @@ from pixsearch.index.hits import Hit, View
 from pixsearch.index.search import Library
 
 HITS = 5  # kept in a record: more than the evidence shows, so that confidence can see the runners-up
+TRUSTED_MASK = 0.5  # predicted IoU below which words alone have cut out nothing: the whole frame is searched with
 IMAGE_VIEWS = (View.IMAGE, View.PROTOTYPE)  # what a whole frame may be compared with
 
 
@@ -36,16 +37,19 @@ class Retriever:
     def _region(self, request: SearchRequest) -> SearchRecord:
         with self._stopwatch.measure("mask"):
             segment = self._perception.segment(request.hidden, self._point, self._box)
-        words = self._span_words(request, segment)
+        words, whole = self._span_words(request, segment), self._is_whole_frame(segment)
         with self._stopwatch.measure("region"):
-            vector = (self._perception.frame_vector() if segment.is_whole_frame
-                      else self._perception.region_vector(segment.mask))
+            vector = self._perception.frame_vector() if whole else self._perception.region_vector(segment.mask)
         with self._stopwatch.measure("search"):
             hits = self._library.search_vectors(vector, k=HITS)
-        mask = None if segment.is_whole_frame else encode_mask(segment.mask)
-        box = None if segment.is_whole_frame else box_of(segment.mask)
-        return SearchRecord(Modality.REGION, None, mask, box, tuple(hits), segment.iou, words,
+        mask, box = (None, None) if whole else (encode_mask(segment.mask), box_of(segment.mask))
+        return SearchRecord(Modality.REGION, None, mask, box, tuple(hits), None if whole else segment.iou, words,
                             self._evidence(hits, Modality.REGION), segment)
+
+    def _is_whole_frame(self, segment: Segment) -> bool:
+        """Whether the frame says more than the mask: close-ups of one thing have no mask worth its name."""
+        shown = self._point is not None or self._box is not None
+        return segment.is_whole_frame or (not shown and segment.iou < TRUSTED_MASK)
 
     def _image(self, request: SearchRequest) -> SearchRecord:
         with self._stopwatch.measure("region"):

@@ -43,3 +43,19 @@ def test_scores_of_prototypes_come_to_the_scale_of_evidence() -> None:
 def test_scores_that_tell_nothing_are_refused() -> None:
     with pytest.raises(ValueError, match="not more often right"):
         fit_calibration(np.array([0.1, 0.2, 0.3, 0.4]), np.array([True, True, False, False]))
+
+
+def test_rows_that_count_twice_weigh_as_two() -> None:
+    rng = np.random.default_rng(3)
+    features, right = rng.normal(size=(40, 2)), rng.random(40) < 0.5
+    counts = np.where(np.arange(40) < 10, 2.0, 1.0)
+    repeated = np.repeat(np.arange(40), counts.astype(int))
+    expected = fit_logistic(features[repeated], right[repeated])
+    assert np.allclose(fit_logistic(features, right, counts=counts), expected, atol=1e-8)
+    assert not np.allclose(fit_logistic(features, right), expected, atol=1e-3)
+
+
+def test_the_threshold_heeds_how_often_a_row_counts() -> None:
+    confidence, right = np.array([0.9, 0.8, 0.7, 0.6]), np.array([True, False, False, True])
+    assert best_threshold(confidence, right) == pytest.approx(0.85)
+    assert best_threshold(confidence, right, np.array([1.0, 1.0, 1.0, 3.0])) < 0.6

@@ -20,6 +20,7 @@ from edge_builders import (
 from pixsearch.contract.faults import Fault
 from pixsearch.contract.grammar import Modality, Search, parse
 from pixsearch.contract.masks import decode_mask
+from pixsearch.edge import retrieval
 from pixsearch.edge.assistant import Assistant, open_assistant, spoken
 from pixsearch.edge.bundle import Bundle
 from pixsearch.edge.embedder import BundleEmbedder
@@ -74,6 +75,20 @@ def test_a_region_search_cuts_out_the_thing_and_finds_its_entity(ask) -> None:
     assert "maker: Norvik" in search.evidence and "(sure)" in search.evidence
     assert answer.answer == "It owl" and not answer.abstained and answer.confidence > 0.9
     assert [segment.modality for segment in parse(answer.trace) if isinstance(segment, Search)] == ["region"]
+
+
+def test_a_mask_that_is_probably_wrong_is_not_searched_with_unless_it_was_pointed_at(
+    ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retrieval, "TRUSTED_MASK", 1.1)
+    (search,) = ask("region", a_frame(), "What is this?").searches
+    assert search.mask is None and search.box is None and search.segment is not None
+    (image,) = ask("image", a_frame(), "What is this?").searches
+    assert [hit.key for hit in search.hits] == [hit.key for hit in image.hits]
+    rows, columns = np.nonzero((a_frame() == RED).all(axis=2))
+    point = (float(columns.mean()), float(rows.mean()))
+    (pointed,) = ask("region", a_frame(), "What is this?", point=point).searches
+    assert pointed.mask is not None and pointed.hits[0].entity == "the ball"
 
 
 def test_the_json_form_keeps_the_contract(ask) -> None:
@@ -133,7 +148,8 @@ def test_below_the_threshold_it_says_what_it_did_see(tmp_path: Path, folders) ->
 )
 def test_an_empty_mask_falls_back_to_what_was_pointed_at(ask, pointing, box) -> None:
     (search,) = ask("region", a_frame(GREEN), "What is this?", **pointing).searches
-    assert search.box == box and search.iou == 0 and (search.mask is None) == (box is None)
+    assert search.box == box and (search.mask is None) == (box is None)
+    assert search.iou == (None if box is None else 0)
 
 
 def test_a_frame_is_encoded_once_for_several_questions(folders) -> None:

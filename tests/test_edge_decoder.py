@@ -10,7 +10,7 @@ from pixsearch.contract.faults import Fault
 from pixsearch.contract.grammar import Modality, Search, Text, render
 from pixsearch.contract.machine import MAX_QUERY_TOKENS, MAX_TEXT_TOKENS, TraceMachine
 from pixsearch.contract.tokenizer import MAX_CONTEXT_TOKENS
-from pixsearch.edge.decoder import Decoder, SearchRequest
+from pixsearch.edge.decoder import RUN_TOKENS, Decoder, SearchRequest
 
 TOKENIZER = tokenizer()
 SPECIAL = TOKENIZER.special
@@ -116,7 +116,8 @@ def test_log_probabilities_are_those_of_the_answer_among_allowed_ids() -> None:
 
 
 def test_the_longest_trace_fits_the_context_and_still_ends_in_words() -> None:
-    turn = ["w" * MAX_TEXT_TOKENS, SPECIAL.search, "q" * MAX_QUERY_TOKENS]
+    words = "".join(chr(97 + at // 26) + chr(97 + at % 26) for at in range(MAX_TEXT_TOKENS))  # no run comes twice
+    turn = [words[:MAX_TEXT_TOKENS], SPECIAL.search, words[:MAX_QUERY_TOKENS]]
     says = ids(*[part for _ in range(6) for part in turn])
     language = TableLanguage(says)
     machine = TraceMachine(TOKENIZER, budget=6)
@@ -138,3 +139,18 @@ def test_numbers_that_are_not_finite_are_a_fault() -> None:
     )
     with pytest.raises(Fault, match="finite"):
         decoder.run([SPECIAL.bos])
+
+
+def test_a_segment_does_not_say_a_run_of_words_twice() -> None:
+    said = ids("a melon, a melon, a melon, a melon, a melon", SPECIAL.eos)
+    decoded, _, _ = decode(*said)
+    (part,) = decoded.trace
+    assert isinstance(part, Text) and part.text.startswith("a melon, a mel")
+    again = TOKENIZER.encode(part.text)
+    runs = [tuple(again[at : at + RUN_TOKENS]) for at in range(len(again) - RUN_TOKENS + 1)]
+    assert len(set(runs)) == len(runs)
+
+
+def test_what_one_segment_said_another_may_say_again() -> None:
+    decoded, _, _ = decode("a melon", SPECIAL.search, SPECIAL.region, "a melon", SPECIAL.eos)
+    assert decoded.trace == (Text("a melon"), Search(Modality.REGION, None, "facts"), Text("a melon"))
