@@ -40,6 +40,7 @@ class Batch:
     """B sequences of T tokens, G tagged segments of S words, N span queries."""
 
     ids: Tensor  # (B, T)
+    lengths: list[int]  # of the sequences, without padding
     labels: Tensor  # (B, T): the id itself where the language loss counts, else IGNORED
     features: Features
     layout: Tensor  # (B, LAYOUT_CHANNELS, m, m)
@@ -135,7 +136,7 @@ def make_batch(samples: Sequence[Sample], corpus: Corpus, tokenizer: Tokenizer, 
                     ) if asked else np.zeros((0, MASK_PIXELS, MASK_PIXELS), np.float32)
     named = [sample.spans[number] for sample, number in asked]
     return Batch(
-        ids, labels, *make_scenes(samples, corpus), rows, positions, valid, tags,
+        ids, [len(one.ids) for one in encoded], labels, *make_scenes(samples, corpus), rows, positions, valid, tags,
         torch.tensor([segment for segment, _, _ in queries], dtype=torch.long), spans, torch.from_numpy(gold),
         _prompts([sample for sample, _ in asked], gold, rng),
         [_words(sample, number) for sample, number in asked],

@@ -6,11 +6,10 @@ crops that the region head is fitted on.
 
 import json
 import sys
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 import numpy as np
@@ -29,6 +28,7 @@ from pixsearch.model.data.records import Entity, Place, Sample, Scene, Span, Spl
 from pixsearch.model.data.scenes import SETTINGS, compose
 from pixsearch.model.data.things import load_things
 from pixsearch.model.data.wordnet import WordNet
+from pixsearch.model.processes import on_all_cores
 from pixsearch.model.vision import Features, Trunk
 
 WORLD_SEED = 20261
@@ -128,33 +128,43 @@ def _write(folder: Path, materials: Materials, count: int, trunk: Trunk) -> None
     stores: list[NDArray[np.float16]] = []
     masks: list[NDArray[np.uint8]] = []
     first_mask: list[int] = []
+    chunks = [range(start, min(count, start + SCENES_AT_ONCE)) for start in range(0, count, SCENES_AT_ONCE)]
     with (folder / "samples.jsonl").open("w") as samples, click.progressbar(
             length=count, label=f"{materials.split} scenes", file=sys.stderr, show_pos=True) as bar:
-        for start, pixels, scenes in _seen(materials, count):
-            with torch.inference_mode():
-                features = trunk(pixels)
+        for seen in on_all_cores(_see, (materials, trunk), chunks):
             if not stores:
                 stores = [np.lib.format.open_memmap(folder / f"{level}.npy", mode="w+", dtype=np.float16,
                                                     shape=(count, *values.shape[1:]))
-                          for level, values in zip(LEVELS, features, strict=True)]
-            for store, values in zip(stores, features, strict=True):
-                store[start:start + len(scenes)] = values.numpy()
-            for scene in scenes:
+                          for level, values in zip(LEVELS, seen.features, strict=True)]
+            start, scenes = len(first_mask), len(seen.masks)
+            for store, values in zip(stores, seen.features, strict=True):
+                store[start:start + scenes] = values
+            for coverage in seen.masks:
                 first_mask.append(len(masks))
-                masks += _coverage(scene)
-                samples.writelines(json.dumps(_sample_to(sample)) + "\n"
-                                   for sample in scene_samples(materials, scene))
-            bar.update(len(scenes))
+                masks += coverage
+            samples.writelines(f"{line}\n" for line in seen.samples)
+            bar.update(scenes)
     np.save(folder / "masks.npy", np.stack(masks))
     (folder / "corpus.json").write_text(json.dumps(
         {"first_mask": first_mask, "first_seed": SCENE_SEEDS[materials.split]}))
 
 
-def _seen(materials: Materials, count: int) -> Iterator[tuple[int, torch.Tensor, list[Scene]]]:
-    for start in range(0, count, SCENES_AT_ONCE):
-        scenes = [make_scene(materials, number) for number in range(start, min(count, start + SCENES_AT_ONCE))]
-        pixels = torch.from_numpy(np.concatenate([frame_batch(scene.frame)[0] for scene in scenes]))
-        yield start, pixels.to(memory_format=torch.channels_last), scenes  # a third faster through the trunk
+class _Seen(NamedTuple):
+    """What is kept of a few scenes."""
+
+    features: list[NDArray[np.float16]]  # at each level, (scenes, channels, side, side)
+    masks: list[list[NDArray[np.uint8]]]  # of each scene, one a thing
+    samples: list[str]  # JSON
+
+
+def _see(of: tuple[Materials, Trunk], numbers: range) -> _Seen:
+    materials, trunk = of
+    scenes = [make_scene(materials, number) for number in numbers]
+    pixels = torch.from_numpy(np.concatenate([frame_batch(scene.frame)[0] for scene in scenes]))
+    with torch.inference_mode():
+        features = trunk(pixels.to(memory_format=torch.channels_last))  # a third faster in that format
+    return _Seen([values.numpy().astype(np.float16) for values in features], [_coverage(scene) for scene in scenes],
+                 [json.dumps(_sample_to(sample)) for scene in scenes for sample in scene_samples(materials, scene)])
 
 
 def _coverage(scene: Scene) -> list[NDArray[np.uint8]]:

@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -22,11 +23,11 @@ from pixsearch.contract.files import atomic_directory
 from pixsearch.contract.preprocess import region_batch
 from pixsearch.model.corpus import WORLD_SEED, Materials
 from pixsearch.model.data.views import augmented_view, reference_view
+from pixsearch.model.processes import on_all_cores
 from pixsearch.model.region import RegionHead
 from pixsearch.model.vision import Trunk
 
 VIEWS = 10  # augmented views a thing
-VIEWS_AT_ONCE = 16
 TEMPERATURE = 0.07
 CLASS_TEMPERATURE = 1.0
 CONTRAST_WEIGHT, CLASS_WEIGHT = 1.0, 1.0
@@ -46,26 +47,30 @@ def pooled_views(folder: Path, materials: Materials, trunk: Trunk) -> Views:
     """Pooled trunk features of a split's things, computed once and kept under `folder`."""
     if not folder.exists():
         with atomic_directory(folder) as temporary:
-            features = _see(materials, trunk.eval())
-            np.save(temporary / "pooled.npy", features.numpy())
+            np.save(temporary / "pooled.npy", _all_seen(materials, trunk.eval()).numpy())
     pooled = torch.from_numpy(np.load(folder / "pooled.npy"))  # (things, 1 + VIEWS, c32)
     return Views(pooled[:, 0], pooled[:, 1:])
 
 
-def _see(materials: Materials, trunk: Trunk) -> Tensor:
-    rng = np.random.default_rng(WORLD_SEED)
-    rows = []
-    with torch.inference_mode(), click.progressbar(
-            materials.things, label=f"{materials.split} views", file=sys.stderr, show_pos=True) as bar:
-        for thing in bar:
-            views = [reference_view(thing, WORLD_SEED)]
-            views += [augmented_view(thing, materials.places[rng.integers(len(materials.places))], rng)
-                      for _ in range(VIEWS)]
-            crops = [region_batch(view, mask if mask.any() else None) for view, mask in views]
-            pixels = torch.from_numpy(np.concatenate([pixels for pixels, _ in crops]))
-            weights = torch.from_numpy(np.concatenate([weights for _, weights in crops]))
-            rows.append((trunk(pixels).head * weights).sum(dim=(2, 3)))
-    return torch.stack(rows)
+def _all_seen(materials: Materials, trunk: Trunk) -> Tensor:
+    with click.progressbar(on_all_cores(_see, (materials, trunk), range(len(materials.things))), file=sys.stderr,
+                           length=len(materials.things), label=f"{materials.split} views", show_pos=True) as bar:
+        return torch.from_numpy(np.stack(list(bar)))
+
+
+def _see(of: tuple[Materials, Trunk], number: int) -> NDArray[np.float32]:
+    """Pooled features of one thing's views, (1 + VIEWS, c32)."""
+    materials, trunk = of
+    rng = np.random.default_rng([WORLD_SEED, number])
+    thing = materials.things[number]
+    views = [reference_view(thing, WORLD_SEED)]
+    views += [augmented_view(thing, materials.places[rng.integers(len(materials.places))], rng)
+              for _ in range(VIEWS)]
+    crops = [region_batch(view, mask if mask.any() else None) for view, mask in views]
+    pixels = torch.from_numpy(np.concatenate([pixels for pixels, _ in crops]))
+    weights = torch.from_numpy(np.concatenate([weights for _, weights in crops]))
+    with torch.inference_mode():
+        return (trunk(pixels).head * weights).sum(dim=(2, 3)).numpy()
 
 
 def start_from_classifier(head: RegionHead, rows: Tensor) -> None:

@@ -11,6 +11,8 @@ from pixsearch.model.data.wordnet import WordNet
 SOURCE = "WordNet 3.0"
 MAX_PARTS = 4
 MEANINGS = 3  # of a noun that are tried
+FAMILIES = 3  # nearest ones that are tried
+OBJECT = "object"  # the category of what fits no other
 KIND, FAMILY, ABOUT, PARTS = "kind", "family", "about", "parts"
 
 _BETTER_NAMES = {"n02123159": "tiger cat"}  # the package describes this class instead of naming it
@@ -63,22 +65,22 @@ def class_names() -> dict[str, str]:
 def everyday_category(wordnet: WordNet, id: str) -> str:
     """The coarse everyday word for a synset: "dog", "vehicle", or "object" where none fits."""
     above = {id, *wordnet.ancestors(id)}
-    return next((word for synset, word in _CATEGORIES.items() if synset in above), "object")
+    return next((word for synset, word in _CATEGORIES.items() if synset in above), OBJECT)
 
 
 def everyday_entity(wordnet: WordNet, id: str, name: str) -> Entity:
-    """One class as an entity: its kind, that kind's kind, what it is, and its parts."""
+    """One class as an entity: its kind as people call it, the narrower family, what it is, and its parts."""
     synset = wordnet.synset(id)
-    facts: dict[str, str] = {}
-    if synset.hypernyms:
-        kind = wordnet.synset(synset.hypernyms[0])
-        facts[KIND] = kind.lemmas[0]
-        if kind.hypernyms:
-            facts[FAMILY] = wordnet.synset(kind.hypernyms[0]).lemmas[0]
+    category = everyday_category(wordnet, id)
+    above = [wordnet.synset(one).lemmas[0] for one in wordnet.ancestors(id)[:FAMILIES]]
+    # "object" says nothing of a thing
+    facts = {KIND: category} if category != OBJECT else {KIND: above[0]} if above else {}
+    if family := next((one for one in above if one not in (facts[KIND], name)), None):
+        facts[FAMILY] = family
     facts[ABOUT] = synset.gloss
     if parts := [wordnet.synset(part).lemmas[0] for part in synset.parts[:MAX_PARTS]]:
         facts[PARTS] = ", ".join(parts)
-    return Entity(id, name, name, everyday_category(wordnet, id), facts, SOURCE)
+    return Entity(id, name, name, category, facts, SOURCE)
 
 
 def everyday_nouns(wordnet: WordNet, things: Iterable[Thing]) -> dict[str, Entity]:
@@ -93,13 +95,14 @@ def everyday_nouns(wordnet: WordNet, things: Iterable[Thing]) -> dict[str, Entit
 
 
 def _fits(wordnet: WordNet, id: str, category: str) -> bool:
-    sort = _sort(category)
-    alike = _sort(everyday_category(wordnet, id)) == sort
+    sort = everyday_sort(category)
+    alike = everyday_sort(everyday_category(wordnet, id)) == sort
     return alike and (sort in _LIVING_OR_EATEN or wordnet.is_a(id, _ARTEFACT))
 
 
-def _sort(category: str) -> str:
-    return next((sort for sort, categories in _SORTS.items() if category in categories), "object")
+def everyday_sort(category: str) -> str:
+    """The widest word for a category: "animal" for "dog"; "object" where it has none."""
+    return next((sort for sort, categories in _SORTS.items() if category in categories), OBJECT)
 
 
 def everyday_entities(wordnet: WordNet, names: Mapping[str, str] | None = None) -> dict[str, Entity]:

@@ -8,7 +8,7 @@ from pixsearch.contract.evidence import MAX_VALUE_CHARS
 from pixsearch.model.data.asking import Asking
 from pixsearch.model.data.claims import Asked, Claim, by_region, naming
 from pixsearch.model.data.english import agree
-from pixsearch.model.data.everyday import ABOUT, FAMILY, KIND, PARTS
+from pixsearch.model.data.everyday import ABOUT, FAMILY, PARTS
 from pixsearch.model.data.phrasing import ask
 from pixsearch.model.data.records import Entity, Sample, Thing
 from pixsearch.model.data.referring import Reference
@@ -53,14 +53,13 @@ def _name(asking: Asking, reference: Reference, gold: Entity) -> Sample:
 
 
 def _fact(asking: Asking, reference: Reference, gold: Entity, key: str) -> Sample | None:
-    value = gold.facts.get(KIND if key == FAMILY else key, "")
+    value = gold.facts.get(key, "")
     if len(value) > MAX_VALUE_CHARS:  # evidence would cut it
         return None
     question, named = ask(key, asking.split, asking.rng, reference.asked)
     verb = agree("is", reference.plural)
     if key == FAMILY:
-        wider = (gold.facts[FAMILY],) if FAMILY in gold.facts else ()
-        claim = Claim("everyday", f" {verb} a kind of {value}.", value, UNKNOWN_FACT, wider, value)
+        claim = Claim("everyday", f" {verb} a kind of {value}.", value, UNKNOWN_FACT, holds=value)
     elif key == ABOUT:
         said = f" {verb} {naming(gold)}: {value}."
         claim = Claim("everyday", said, gold.name, UNKNOWN_FACT, (value,), value)
@@ -77,6 +76,6 @@ def _key(thing: Thing) -> str:
 def _classes(asking: Asking, gold: Entity) -> Callable[[], Entity]:
     """Draws other classes, often of the same kind."""
     classes = list(asking.world.everyday.values())
-    alike = [one for one in classes if one.facts.get(KIND) == gold.facts.get(KIND)]
+    alike = [one for one in classes if one.facts.get(FAMILY) == gold.facts.get(FAMILY)]
     alike = alike if len(alike) > 2 else [one for one in classes if one.category == gold.category]
     return lambda: asking.rng.choice(alike if asking.rng.random() < SIBLING_SHARE else classes)
