@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from pixsearch.contract.faults import Fault
+from pixsearch.model.data import everyday
 from pixsearch.model.data.everyday import everyday_entity
 from pixsearch.model.data.wordnet import WordNet
 
@@ -109,3 +110,11 @@ def test_an_everyday_entity_tells_kind_family_gloss_and_parts(folder: Path) -> N
     facts = everyday_entity(wordnet, tabby, "tabby cat").facts
     assert facts == {"kind": "cat", "family": "animal", "about": "a cat with a grey coat; striped"}
     assert everyday_entity(wordnet, cat, "cat").facts["parts"] == "paw"
+
+
+def test_an_everyday_entity_is_of_the_kind_that_people_call_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wordnet = WordNet(folder)
+    tabby, cat = wordnet.lookup("tabby")[0], wordnet.lookup("cat")[0]
+    monkeypatch.setattr(everyday, "_CATEGORIES", {cat: "pet"})
+    facts = everyday_entity(wordnet, tabby, "tabby cat").facts
+    assert (facts["kind"], facts["family"]) == ("pet", "cat")
