@@ -4,11 +4,13 @@ Differences from a general implementation: image vectors replace pad ids, the co
 window (so that every layer attends to everything before it), and the cache is two stacked tensors.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.rnn import pad_sequence
 
 from pixsearch.model.sizes import Size
 
@@ -140,6 +142,16 @@ class Language(nn.Module):
             keys.append(k)
             values.append(v)
         return self.norm(x), Cache(torch.stack(keys), torch.stack(values))
+
+    def read(self, ids: Tensor, lengths: Sequence[int], image_tokens: Tensor) -> Tensor:
+        """Ids (B, T) whose rows have `lengths` tokens and then padding → last hidden states, zero in the padding.
+
+        Row by row: a question that needs no search is a third as long as one that does, so that padded rows would cost
+        twice as much.
+        """
+        rows = [self(self.embed(ids[row:row + 1, :length], image_tokens[row:row + 1]))[0][0]
+                for row, length in enumerate(lengths)]
+        return pad_sequence(rows, batch_first=True)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Hidden states (…, width) → next-token logits (…, vocabulary)."""

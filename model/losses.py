@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torch.nn.utils.rnn import pad_sequence
 
 from pixsearch.model.batches import IGNORED, Batch, Noun, Others
 from pixsearch.model.layout import layout_loss
@@ -66,21 +65,10 @@ def look_loss(model: PixSearch, spans: Tensor, dense: Tensor, gold: Tensor, noun
     return (F.cross_entropy(scores, gold_row) + F.cross_entropy(scores.T, gold_row)) / 2
 
 
-def _read(model: PixSearch, batch: Batch, image_tokens: Tensor) -> Tensor:
-    """Last hidden states (B, T, width), zero in the padding.
-
-    Row by row: questions that need no search are a third as long as those that do, so that padded rows would cost
-    about twice as much.
-    """
-    rows = [model.language(model.language.embed(batch.ids[row:row + 1, :length], image_tokens[row:row + 1]))[0][0]
-            for row, length in enumerate(batch.lengths)]
-    return pad_sequence(rows, batch_first=True)
-
-
 def batch_losses(model: PixSearch, batch: Batch, anchors: Anchors) -> dict[str, Tensor]:
     """All losses of a batch, already weighted; their sum is what training minimises."""
     image_tokens, detail, context, dense = model.see(batch.features)
-    hidden = _read(model, batch, image_tokens)
+    hidden = model.language.read(batch.ids, batch.lengths, image_tokens)
     counted = batch.labels[:, 1:] != IGNORED
     logits = model.language.logits(hidden[:, :-1][counted])
     losses = {"language": LANGUAGE_WEIGHT * F.cross_entropy(logits, batch.labels[:, 1:][counted])}

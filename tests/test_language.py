@@ -73,3 +73,16 @@ def test_pad_ids_become_image_vectors_in_their_order() -> None:
     assert torch.equal(embedded[0, 1], images[0, 0])
     assert torch.equal(embedded[0, 3], images[0, 1])
     assert torch.equal(embedded[0, 2], language.embedding.weight[4] * SIZE.width ** 0.5)
+
+
+@torch.inference_mode()
+def test_rows_of_different_lengths_are_read_as_in_a_padded_batch() -> None:
+    language = a_language()
+    ids = torch.randint(1, VOCABULARY, (2, 9))
+    ids[1, 5:] = PAD
+    images = torch.randn(2, 1, SIZE.width)
+    padded, _ = language(language.embed(ids, images))
+    read = language.read(ids, [9, 5], images)
+    assert torch.allclose(read[0], padded[0], atol=1e-5)
+    assert torch.allclose(read[1, :5], padded[1, :5], atol=1e-5)
+    assert not read[1, 5:].any()
