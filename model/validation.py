@@ -34,7 +34,7 @@ def validate(model: PixSearch, corpus: Corpus, tokenizer: Tokenizer, concepts: C
 
 def _look(model: PixSearch, batch: Batch, found: dict[str, list[float]]) -> None:
     image_tokens, detail, context, dense = model.see(batch.features)
-    hidden, _ = model.language(model.language.embed(batch.ids, image_tokens))
+    hidden = model.language.read(batch.ids, batch.lengths, image_tokens)
     counted = batch.labels[:, 1:] != IGNORED
     right = (model.language.logits(hidden[:, :-1]).argmax(dim=-1) == batch.labels[:, 1:]) | ~counted
     found["tokens"].append(float(right[counted].float().mean()))
