@@ -19,6 +19,7 @@ class RunConfig:
     steps: int  # all of them, sight_steps included
     scenes: int  # of the training split
     validation_scenes: int
+    sight: bool = False  # whether the mask side starts from what is kept in the repository (`sight.py`)
     batch: int = 8
     sight_steps: int = 0  # first steps, in which only the mask side trains and no language pass is made
     sight_batch: int = 12  # scenes in each of them

@@ -61,23 +61,30 @@ class Attention(nn.Module):
         self.o = nn.Linear(size.heads * size.head_width, size.width, bias=False)
         self.q_norm, self.k_norm = RMSNorm(size.head_width), RMSNorm(size.head_width)
 
-    def forward(self, x: Tensor, turn: tuple[Tensor, Tensor], past: tuple[Tensor, Tensor] | None
-                ) -> tuple[Tensor, Tensor, Tensor]:
-        """x (B, T, width) → output (B, T, width), keys and values (B, kv_heads, P + T, head_width)."""
+    def forward(self, x: Tensor, turn: tuple[Tensor, Tensor], past: tuple[Tensor, Tensor] | None,
+                lengths: Sequence[int] | None) -> tuple[Tensor, Tensor, Tensor]:
+        """x (B, T, width) → output (B, T, width), keys and values (B, kv_heads, P + T, head_width).
+
+        lengths : of the sequences that are laid end to end in the one row of x, each of which sees itself alone
+        """
         batch, length, _ = x.shape
         q = self.q(x).reshape(batch, length, self.heads, self.head_width).transpose(1, 2)
         k = self.k(x).reshape(batch, length, self.kv_heads, self.head_width).transpose(1, 2)
         v = self.v(x).reshape(batch, length, self.kv_heads, self.head_width).transpose(1, 2)
         q, k = _turn(self.q_norm(q), *turn), _turn(self.k_norm(k), *turn)
         if past is None:
-            group = self.heads // self.kv_heads
-            mixed = F.scaled_dot_product_attention(
-                q, k.repeat_interleave(group, dim=1), v.repeat_interleave(group, dim=1),
-                is_causal=True, scale=self.head_width ** -0.5)
+            mixed = torch.cat([self._attend(*part) for part in zip(
+                *(one.split(lengths or [length], dim=2) for one in (q, k, v)), strict=True)], dim=2)
         else:
             k, v = torch.cat([past[0], k], dim=2), torch.cat([past[1], v], dim=2)
             mixed = self._attend_to_past(q, k, v)
         return self.o(mixed.transpose(1, 2).reshape(batch, length, -1)), k, v
+
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        group = self.heads // self.kv_heads
+        return F.scaled_dot_product_attention(
+            q, k.repeat_interleave(group, dim=1), v.repeat_interleave(group, dim=1),
+            is_causal=True, scale=self.head_width ** -0.5)
 
     def _attend_to_past(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         length, total = q.shape[2], k.shape[2]
@@ -99,9 +106,9 @@ class Layer(nn.Module):
         self.up = nn.Linear(size.width, size.feed_forward, bias=False)
         self.down = nn.Linear(size.feed_forward, size.width, bias=False)
 
-    def forward(self, x: Tensor, turn: tuple[Tensor, Tensor], past: tuple[Tensor, Tensor] | None
-                ) -> tuple[Tensor, Tensor, Tensor]:
-        mixed, keys, values = self.attention(self.before_attention(x), turn, past)
+    def forward(self, x: Tensor, turn: tuple[Tensor, Tensor], past: tuple[Tensor, Tensor] | None,
+                lengths: Sequence[int] | None) -> tuple[Tensor, Tensor, Tensor]:
+        mixed, keys, values = self.attention(self.before_attention(x), turn, past, lengths)
         x = x + self.after_attention(mixed)
         inner = self.before_feed(x)
         x = x + self.after_feed(self.down(F.gelu(self.gate(inner), approximate="tanh") * self.up(inner)))
@@ -130,15 +137,20 @@ class Language(nn.Module):
         filled = image_tokens.gather(1, order[..., None].expand(-1, -1, self.size.width))
         return torch.where(holes[..., None], filled, words)
 
-    def forward(self, x: Tensor, past: Cache | None = None) -> tuple[Tensor, Cache]:
-        """Embedded tokens (B, T, width) → last hidden states (B, T, width) and the grown cache."""
+    def forward(self, x: Tensor, past: Cache | None = None, lengths: Sequence[int] | None = None
+                ) -> tuple[Tensor, Cache]:
+        """Embedded tokens (B, T, width) → last hidden states (B, T, width) and the grown cache.
+
+        lengths : of the sequences that are laid end to end in the one row of x; without a past
+        """
         start = 0 if past is None else past.keys.shape[3]
-        positions = torch.arange(x.shape[1], device=x.device) + start
+        positions = torch.cat([torch.arange(length, device=x.device) for length in lengths or [x.shape[1]]]) + start
         turns = [rotary(positions, self.size.head_width, base) for base in (LOCAL_ROTARY_BASE, GLOBAL_ROTARY_BASE)]
         keys, values = [], []
         for number, layer in enumerate(self.layers):
             turn = turns[number in self.size.full_attention]
-            x, k, v = layer(x, turn, None if past is None else (past.keys[number], past.values[number]))
+            x, k, v = layer(x, turn, None if past is None else (past.keys[number], past.values[number]),
+                            lengths)
             keys.append(k)
             values.append(v)
         return self.norm(x), Cache(torch.stack(keys), torch.stack(values))
@@ -146,12 +158,12 @@ class Language(nn.Module):
     def read(self, ids: Tensor, lengths: Sequence[int], image_tokens: Tensor) -> Tensor:
         """Ids (B, T) whose rows have `lengths` tokens and then padding → last hidden states, zero in the padding.
 
-        Row by row: a question that needs no search is a third as long as one that does, so that padded rows would cost
-        twice as much.
+        All rows are laid end to end: a question that needs no search is a third as long as one that does, so that
+        padding would cost as much as the words.
         """
-        rows = [self(self.embed(ids[row:row + 1, :length], image_tokens[row:row + 1]))[0][0]
-                for row, length in enumerate(lengths)]
-        return pad_sequence(rows, batch_first=True)
+        parts = [self.embed(ids[row:row + 1, :length], image_tokens[row:row + 1]) for row, length in enumerate(lengths)]
+        hidden, _ = self(torch.cat(parts, dim=1), lengths=lengths)
+        return pad_sequence(hidden[0].split(list(lengths)), batch_first=True)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Hidden states (…, width) → next-token logits (…, vocabulary)."""

@@ -28,6 +28,7 @@ from pixsearch.model.losses import batch_losses, sight_losses, word_losses
 from pixsearch.model.namings import name_batch
 from pixsearch.model.network import PixSearch, add_adapters, merge_adapters, trained_parameters
 from pixsearch.model.prepare import prepare
+from pixsearch.model.sight import load_sight
 from pixsearch.model.sizes import size_named
 from pixsearch.model.validation import validate
 
@@ -69,6 +70,8 @@ class Run:
         base = load_model(base_folder) if base_folder.exists() else prepare(size_named(config.size), data, runs)
         checkpoint = load_model(start) if start.exists() and start != base_folder else base
         self.model, self.backend = checkpoint.model, checkpoint.backend
+        if config.sight:
+            load_sight(self.model)
         self.tokenizer = Tokenizer(self.backend)
         self.corpus, self.held_out = (
             build_corpus(runs / "corpus" / f"{split}-{count}", data, split, count, self.model.trunk)
@@ -90,7 +93,7 @@ class Run:
             part = {"language": "adapted", "pyramid": "mask", "decoder": "mask"}.get(name.partition(".")[0], "new")
             groups[part].append(parameter)
         return torch.optim.AdamW([{"params": parameters, "part": part} for part, parameters in groups.items()],
-                                 lr=self.config.rate, betas=self.config.betas, weight_decay=0.0)
+                                 lr=self.config.rate, betas=self.config.betas, weight_decay=0.0, fused=True)
 
     def _rates(self) -> dict[str, float]:
         """Full learning rates of the parts in this phase."""
