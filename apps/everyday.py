@@ -24,7 +24,6 @@ from pixsearch.index.embedder import EmbedderId
 from pixsearch.index.hits import View
 from pixsearch.index.writer import PackWriter
 from pixsearch.model.checkpoint import Checkpoint, load_model
-from pixsearch.model.data.everyday import everyday_sort
 from pixsearch.model.region import CLASSES
 
 LICENCE = "facts: WordNet 3.0 licence; prototypes: from EfficientNet-Lite0's classifier, Apache-2.0"
@@ -43,7 +42,7 @@ def build_everyday_pack(checkpoint: Checkpoint, data: Path, output: Path,
             everyday_entries(checkpoint, data), length=CLASSES, label="everyday pack", file=sys.stderr) as entries:
         for entry in entries:
             entity = entry.entity
-            row = writer.add_entity(entity.id, entity.name, kind=everyday_sort(entity.category), text=entry.gloss,
+            row = writer.add_entity(entity.id, entity.name, kind=entity.category, text=entry.gloss,
                                     source=SOURCE.format(entity.id), aliases=entry.aliases, facts=entity.facts)
             writer.add_vector(row, entry.prototype, view=View.PROTOTYPE)
             writer.add_text_vector(row, entry.text_vector)

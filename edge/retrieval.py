@@ -8,14 +8,12 @@ from pixsearch.edge.bundle import Bundle
 from pixsearch.edge.decoder import SearchRequest
 from pixsearch.edge.embedder import BundleEmbedder
 from pixsearch.edge.inputs import Box, Point
-from pixsearch.edge.nouns import in_agreement
 from pixsearch.edge.perception import Perception, Segment
 from pixsearch.edge.stopwatch import Stopwatch
 from pixsearch.index.hits import Hit, View
 from pixsearch.index.search import Library
 
 HITS = 5  # kept in a record: more than the evidence shows, so that confidence can see the runners-up
-CANDIDATES = 40  # of a region search, before the words for the thing have their say
 TRUSTED_MASK = 0.5  # predicted IoU below which words alone have cut out nothing: the whole frame is searched with
 IMAGE_VIEWS = (View.IMAGE, View.PROTOTYPE)  # what a whole frame may be compared with
 
@@ -43,7 +41,7 @@ class Retriever:
         with self._stopwatch.measure("region"):
             vector = self._perception.frame_vector() if whole else self._perception.region_vector(segment.mask)
         with self._stopwatch.measure("search"):
-            hits = in_agreement(self._library.search_vectors(vector, k=CANDIDATES), words, HITS)
+            hits = self._library.search_vectors(vector, k=HITS)
         mask, box = (None, None) if whole else (encode_mask(segment.mask), box_of(segment.mask))
         return SearchRecord(Modality.REGION, None, mask, box, tuple(hits), None if whole else segment.iou, words,
                             self._evidence(hits, Modality.REGION), segment)

@@ -23,6 +23,9 @@ SMALLEST = 2_048  # weights in a tensor that are worth it
 OUTPUT_AXIS = {"Conv": 0, "MatMul": 1, "Gemm": 1}
 BLOCK = 32  # weights that share a 4-bit scale
 FAST_INT8 = 4  # MatMulNBits accuracy level: int8 activations
+# Weights that meet quantized activations are unsigned: with signed ones, CPUs with AVX2 alone add pairs of products in
+# 16 bits, which overflow.
+ZERO = 128
 
 
 def quantize_graph(name: str, path: Path, size: Size) -> None:
@@ -83,7 +86,7 @@ def _quantize_language(path: Path, size: Size) -> None:
                                                         node not in weighted or node.name in attention)])
     blocks.process()
     onnx.save(blocks.model.model, path)
-    quantize_dynamic(path, path, nodes_to_quantize=attention, per_channel=True, weight_type=QuantType.QInt8,
+    quantize_dynamic(path, path, nodes_to_quantize=attention, per_channel=True, weight_type=QuantType.QUInt8,
                      extra_options={"MatMulConstBOnly": True})
     model = onnx.load(path)
     table = _table(model, "language.embedding.weight")
@@ -104,21 +107,24 @@ def int8_rows(table: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.
 def _gather_int8_rows(model: onnx.ModelProto, table: onnx.TensorProto) -> tuple[str, str]:
     """Read rows of an embedding table as int8 and scale them after; the table is kept transposed for the head.
 
-    returns the names of the int8 table (width, rows) and of its scales (rows,)
+    returns the names of the table (width, rows), uint8 around ZERO, and of its scales (rows,)
     """
     graph = model.graph
     node = next(node for node in graph.node if node.op_type == "Gather" and node.input[0] == table.name)
     values, scales = int8_rows(numpy_helper.to_array(table))
     int8, scale = f"{table.name}.int8", f"{table.name}.scale"
-    graph.initializer.extend([numpy_helper.from_array(np.ascontiguousarray(values.T), int8),
-                              numpy_helper.from_array(scales[:, 0].copy(), scale)])
+    unsigned = (values.astype(np.int16) + ZERO).astype(np.uint8)
+    graph.initializer.extend([numpy_helper.from_array(np.ascontiguousarray(unsigned.T), int8),
+                              numpy_helper.from_array(scales[:, 0].copy(), scale),
+                              numpy_helper.from_array(np.array(ZERO, np.float32), f"{int8}.zero")])
     output, ids = node.output[0], node.input[1]
     axes = f"{output}.axes"
     graph.initializer.append(numpy_helper.from_array(np.array([-1]), axes))
     replacement = [
         helper.make_node("Gather", [int8, ids], [f"{output}.columns"], axis=1),  # (width, 1, T)
         helper.make_node("Transpose", [f"{output}.columns"], [f"{output}.rows"], perm=[1, 2, 0]),
-        helper.make_node("Cast", [f"{output}.rows"], [f"{output}.float"], to=TensorProto.FLOAT),
+        helper.make_node("Cast", [f"{output}.rows"], [f"{output}.unsigned"], to=TensorProto.FLOAT),
+        helper.make_node("Sub", [f"{output}.unsigned", f"{int8}.zero"], [f"{output}.float"]),
         helper.make_node("Gather", [scale, ids], [f"{output}.scales"], axis=0),  # (1, T)
         helper.make_node("Unsqueeze", [f"{output}.scales", axes], [f"{output}.scale"]),
         helper.make_node("Mul", [f"{output}.float", f"{output}.scale"], [output]),
@@ -135,10 +141,12 @@ def _share_with_head(model: onnx.ModelProto, table: onnx.TensorProto, shared: tu
     turn = next(node for node in graph.node if node.op_type == "Transpose" and node.input[0] == table.name)
     head = next(node for node in graph.node if node.op_type == "MatMul" and node.input[1] == turn.output[0])
     output, (int8, scale) = head.output[0], shared
+    graph.initializer.append(numpy_helper.from_array(np.array(ZERO, np.uint8), f"{int8}.zero_point"))
     replacement = [
         helper.make_node("DynamicQuantizeLinear", [head.input[0]],
                          [f"{output}.quantized", f"{output}.activation_scale", f"{output}.zero"]),
-        helper.make_node("MatMulInteger", [f"{output}.quantized", int8, f"{output}.zero"], [f"{output}.integer"]),
+        helper.make_node("MatMulInteger", [f"{output}.quantized", int8, f"{output}.zero", f"{int8}.zero_point"],
+                         [f"{output}.integer"]),
         helper.make_node("Cast", [f"{output}.integer"], [f"{output}.float"], to=TensorProto.FLOAT),
         helper.make_node("Mul", [f"{output}.activation_scale", scale], [f"{output}.scale"]),
         helper.make_node("Mul", [f"{output}.float", f"{output}.scale"], [output]),

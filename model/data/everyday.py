@@ -95,13 +95,12 @@ def everyday_nouns(wordnet: WordNet, things: Iterable[Thing]) -> dict[str, Entit
 
 
 def _fits(wordnet: WordNet, id: str, category: str) -> bool:
-    sort = everyday_sort(category)
-    alike = everyday_sort(everyday_category(wordnet, id)) == sort
+    sort = _sort(category)
+    alike = _sort(everyday_category(wordnet, id)) == sort
     return alike and (sort in _LIVING_OR_EATEN or wordnet.is_a(id, _ARTEFACT))
 
 
-def everyday_sort(category: str) -> str:
-    """The widest word for a category: "animal" for "dog"; "object" where it has none."""
+def _sort(category: str) -> str:
     return next((sort for sort, categories in _SORTS.items() if category in categories), OBJECT)
 
 
