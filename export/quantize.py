@@ -80,7 +80,7 @@ def _quantize_language(path: Path, size: Size) -> None:
     feed_forward = {(size.width, size.feed_forward), (size.feed_forward, size.width)}
     weighted = [node for node in model.graph.node if node.op_type == "MatMul" and node.input[1] in shapes]
     attention = [node.name for node in weighted if shapes[node.input[1]] not in feed_forward]
-    blocks = MatMulNBitsQuantizer(model, block_size=BLOCK, is_symmetric=True, accuracy_level=FAST_INT8,
+    blocks = MatMulNBitsQuantizer(model, block_size=BLOCK, is_symmetric=False, accuracy_level=FAST_INT8,
                                   nodes_to_exclude=[node.name for node in model.graph.node
                                                     if node.op_type == "MatMul" and (
                                                         node not in weighted or node.name in attention)])
