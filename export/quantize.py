@@ -112,19 +112,19 @@ def _gather_int8_rows(model: onnx.ModelProto, table: onnx.TensorProto) -> tuple[
     graph = model.graph
     node = next(node for node in graph.node if node.op_type == "Gather" and node.input[0] == table.name)
     values, scales = int8_rows(numpy_helper.to_array(table))
-    int8, scale = f"{table.name}.int8", f"{table.name}.scale"
+    stored, scale = f"{table.name}.uint8", f"{table.name}.scale"
     unsigned = (values.astype(np.int16) + ZERO).astype(np.uint8)
-    graph.initializer.extend([numpy_helper.from_array(np.ascontiguousarray(unsigned.T), int8),
+    graph.initializer.extend([numpy_helper.from_array(np.ascontiguousarray(unsigned.T), stored),
                               numpy_helper.from_array(scales[:, 0].copy(), scale),
-                              numpy_helper.from_array(np.array(ZERO, np.float32), f"{int8}.zero")])
+                              numpy_helper.from_array(np.array(ZERO, np.float32), f"{stored}.zero")])
     output, ids = node.output[0], node.input[1]
     axes = f"{output}.axes"
     graph.initializer.append(numpy_helper.from_array(np.array([-1]), axes))
     replacement = [
-        helper.make_node("Gather", [int8, ids], [f"{output}.columns"], axis=1),  # (width, 1, T)
+        helper.make_node("Gather", [stored, ids], [f"{output}.columns"], axis=1),  # (width, 1, T)
         helper.make_node("Transpose", [f"{output}.columns"], [f"{output}.rows"], perm=[1, 2, 0]),
         helper.make_node("Cast", [f"{output}.rows"], [f"{output}.unsigned"], to=TensorProto.FLOAT),
-        helper.make_node("Sub", [f"{output}.unsigned", f"{int8}.zero"], [f"{output}.float"]),
+        helper.make_node("Sub", [f"{output}.unsigned", f"{stored}.zero"], [f"{output}.float"]),
         helper.make_node("Gather", [scale, ids], [f"{output}.scales"], axis=0),  # (1, T)
         helper.make_node("Unsqueeze", [f"{output}.scales", axes], [f"{output}.scale"]),
         helper.make_node("Mul", [f"{output}.float", f"{output}.scale"], [output]),
@@ -132,7 +132,7 @@ def _gather_int8_rows(model: onnx.ModelProto, table: onnx.TensorProto) -> tuple[
     _replace(graph, node, replacement)
     if not any(table.name in other.input for other in graph.node):
         graph.initializer.remove(table)
-    return int8, scale
+    return stored, scale
 
 
 def _share_with_head(model: onnx.ModelProto, table: onnx.TensorProto, shared: tuple[str, str]) -> None:
@@ -140,12 +140,12 @@ def _share_with_head(model: onnx.ModelProto, table: onnx.TensorProto, shared: tu
     graph = model.graph
     turn = next(node for node in graph.node if node.op_type == "Transpose" and node.input[0] == table.name)
     head = next(node for node in graph.node if node.op_type == "MatMul" and node.input[1] == turn.output[0])
-    output, (int8, scale) = head.output[0], shared
-    graph.initializer.append(numpy_helper.from_array(np.array(ZERO, np.uint8), f"{int8}.zero_point"))
+    output, (stored, scale) = head.output[0], shared
+    graph.initializer.append(numpy_helper.from_array(np.array(ZERO, np.uint8), f"{stored}.zero_point"))
     replacement = [
         helper.make_node("DynamicQuantizeLinear", [head.input[0]],
                          [f"{output}.quantized", f"{output}.activation_scale", f"{output}.zero"]),
-        helper.make_node("MatMulInteger", [f"{output}.quantized", int8, f"{output}.zero", f"{int8}.zero_point"],
+        helper.make_node("MatMulInteger", [f"{output}.quantized", stored, f"{output}.zero", f"{stored}.zero_point"],
                          [f"{output}.integer"]),
         helper.make_node("Cast", [f"{output}.integer"], [f"{output}.float"], to=TensorProto.FLOAT),
         helper.make_node("Mul", [f"{output}.activation_scale", scale], [f"{output}.scale"]),

@@ -47,15 +47,16 @@ def pooled_views(folder: Path, materials: Materials, trunk: Trunk) -> Views:
     """Pooled trunk features of a split's things, computed once and kept under `folder`."""
     if not folder.exists():
         with atomic_directory(folder) as temporary:
-            np.save(temporary / "pooled.npy", _all_seen(materials, trunk.eval()).numpy())
+            np.save(temporary / "pooled.npy", _all_seen(materials, trunk.eval()))
     pooled = torch.from_numpy(np.load(folder / "pooled.npy"))  # (things, 1 + VIEWS, c32)
     return Views(pooled[:, 0], pooled[:, 1:])
 
 
-def _all_seen(materials: Materials, trunk: Trunk) -> Tensor:
+def _all_seen(materials: Materials, trunk: Trunk) -> NDArray[np.float32]:
+    """Pooled features of all things' views, (things, 1 + VIEWS, c32)."""
     with click.progressbar(on_all_cores(_see, (materials, trunk), range(len(materials.things))), file=sys.stderr,
                            length=len(materials.things), label=f"{materials.split} views", show_pos=True) as bar:
-        return torch.from_numpy(np.stack(list(bar)))
+        return np.stack(list(bar))
 
 
 def _see(of: tuple[Materials, Trunk], number: int) -> NDArray[np.float32]:

@@ -76,6 +76,19 @@ def test_quantized_graphs_stay_close(exported: tuple[Checkpoint, Path], tmp_path
             assert np.corrcoef(left.ravel(), right.ravel())[0, 1] > 0.95
 
 
+def test_weights_that_meet_quantized_activations_are_unsigned(exported: tuple[Checkpoint, Path], tmp_path: Path
+                                                              ) -> None:
+    _, folder = exported
+    path = tmp_path / "quantized.onnx"
+    path.write_bytes((folder / graphs.graph_file(graphs.LANGUAGE)).read_bytes())
+    quantize_graph(graphs.LANGUAGE, path, SIZES["tiny"])
+    graph = onnx.load(path).graph
+    types = {tensor.name: tensor.data_type for tensor in graph.initializer}
+    met = [types[node.input[1]] for node in graph.node if node.op_type == "MatMulInteger"]
+    assert len(met) > 1
+    assert set(met) == {onnx.TensorProto.UINT8}  # signed ones overflow where a CPU has AVX2 alone
+
+
 @pytest.mark.parametrize("table", [np.eye(3) * [[1.0], [1e-3], [100.0]], np.zeros((2, 4)), np.full((1, 2), -7.0)])
 def test_int8_rows_err_by_half_a_step_at_most(table: np.ndarray) -> None:
     values, scales = int8_rows(table.astype(np.float32))

@@ -202,8 +202,7 @@ def _tar_stream(archive: Path) -> Iterator[IO[bytes]]:
     with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(archive)], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         yield process.stdout
-        while process.stdout.read(1 << 20):
-            pass  # dpkg-deb fails on a closed pipe
+        process.communicate()  # what follows the last member: dpkg-deb fails on a closed pipe
     if process.returncode:
         raise Fault(
             f"archive {archive.name}",
