@@ -14,7 +14,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from pixsearch.apps.calibrate import fit_logistic
+from pixsearch.apps.calibrate import best_threshold, fit_logistic
 from pixsearch.apps.eval_photos import photo_answers
 from pixsearch.contract.evidence import LIKELY_AT, SURE_AT
 from pixsearch.contract.grammar import Modality
@@ -29,7 +29,7 @@ from pixsearch.model.region import CLASSES
 LICENCE = "facts: WordNet 3.0 licence; prototypes: from EfficientNet-Lite0's classifier, Apache-2.0"
 SOURCE = "WordNet 3.0 {}"
 RIDGE = 0.005  # only so much that a clean cut among few photographs does not become a step
-LIKELY, SURE = 0.5, 0.8  # chances of a first hit to be right at which evidence calls it so
+SURE = 0.8  # chance of a first hit to be right at which evidence calls it so
 
 
 def build_everyday_pack(checkpoint: Checkpoint, data: Path, output: Path,
@@ -52,14 +52,15 @@ def build_everyday_pack(checkpoint: Checkpoint, data: Path, output: Path,
 def fit_calibration(cosines: NDArray[np.float64], right: NDArray[np.bool_]) -> dict[str, float]:
     """Gain and offset that bring a pack's cosines to the scale of `LIKELY_AT` and `SURE_AT`.
 
-    cosines (n,) of first hits, right (n,) whether they were; a logistic function of the cosine is the chance.
+    cosines (n,) of first hits, right (n,) whether they were. A hit is likely from the cosine on from which answering
+    with it leaves most right minus wrong, and sure from where a logistic function of the cosine gives SURE.
     Raises ValueError where higher cosines are not more often right.
     """
     centre, spread = float(cosines.mean()), float(cosines.std()) or 1.0
     slope, bias = fit_logistic(((cosines - centre) / spread)[:, None], right, RIDGE)
-    if slope <= 0:
+    likely = best_threshold(cosines, right)
+    if slope <= 0 or (sure := centre + spread * (np.log(SURE / (1 - SURE)) - bias) / slope) <= likely:
         raise ValueError("first hits with a higher cosine are not more often right")
-    likely, sure = (centre + spread * (np.log(chance / (1 - chance)) - bias) / slope for chance in (LIKELY, SURE))
     gain = (SURE_AT - LIKELY_AT) / (sure - likely)
     return {"gain": round(float(gain), 4), "offset": round(float(LIKELY_AT - gain * likely), 4)}
 

@@ -36,8 +36,8 @@ def test_scores_of_prototypes_come_to_the_scale_of_evidence() -> None:
     right = rng.random(4000) < 1 / (1 + np.exp(-(cosines - 0.3) * 30))
     fitted = fit_calibration(cosines, right)
     scale = lambda cosine: cosine * fitted["gain"] + fitted["offset"]  # noqa: E731
-    assert scale(0.3) == pytest.approx(LIKELY_AT, abs=0.03)
-    assert scale(0.3 + np.log(4) / 30) == pytest.approx(SURE_AT, abs=0.05)
+    assert scale(0.3) == pytest.approx(LIKELY_AT, abs=0.1)
+    assert scale(0.3 + np.log(4) / 30) == pytest.approx(SURE_AT, abs=0.1)
 
 
 def test_scores_that_tell_nothing_are_refused() -> None:
