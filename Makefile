@@ -1,12 +1,13 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
-APT_BUILD = $$(sed '/^\# data/,$$d; /^\#/d' apt.txt)
+apt_section = $$(sed -n '/^\# $(1):/,/^\# /{/^\#/!p}' apt.txt)
+apt_install = apt-get update -qq && apt-get install -y -qq --no-install-recommends
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 SOURCES := setup.cfg pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help apt demo test lint data train export bench eval clean
+.PHONY: help apt drawing demo test lint data train export bench eval clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z.]+:.*## / {printf "%-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,8 +16,14 @@ apt:  ## install the build packages of apt.txt where they are missing and may be
 	@if command -v c++ >/dev/null && $(PYTHON) -c 'import ensurepip, pathlib, sysconfig as s; \
 		assert pathlib.Path(s.get_path("include"), "Python.h").exists()' 2>/dev/null; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		apt-get update -qq && apt-get install -y -qq --no-install-recommends $(APT_BUILD); \
-	else echo "a compiler, $(PYTHON), its headers or its venv module is missing: apt install" $(APT_BUILD) >&2; \
+		$(apt_install) $(call apt_section,build); \
+	else echo "a compiler, $(PYTHON), its headers or its venv module is missing: apt install" $(call apt_section,build) >&2; \
+		exit 1; fi
+
+drawing:  ## install the library of apt.txt that draws 3D models where it is missing and may be installed
+	@if $(PYTHON) -c 'import ctypes.util as c, sys; sys.exit(c.find_library("OSMesa") is None)'; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then $(apt_install) $(call apt_section,drawing); \
+	else echo "the library that draws 3D models is missing: apt install" $(call apt_section,drawing) >&2; \
 		exit 1; fi
 
 $(VENV)/core.stamp: $(SOURCES)
@@ -42,14 +49,14 @@ $(VENV)/dev.stamp: $(VENV)/core.stamp
 demo: $(VENV)/core.stamp  ## ask shipped photographs and a clip; writes demo/answers.html and demo/glasses.mp4
 	$(BIN)/python -m pixsearch.apps.demo --output demo
 
-test: $(VENV)/dev.stamp  ## install the dev extras and run all tests
+test: $(VENV)/dev.stamp drawing  ## install the dev extras and run all tests
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/dev.stamp  ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-data: $(VENV)/train.stamp  ## fetch the pictures and the dictionary that training and eval scenes use, into data/
+data: $(VENV)/train.stamp drawing  ## fetch the pictures and the dictionary that training and eval scenes use, into data/
 	$(BIN)/python -c 'from pathlib import Path; from pixsearch.model.data.sources import make_data; make_data(Path("data"))'
 
 train: $(VENV)/train.stamp data  ## train both stages; resumes where it stopped

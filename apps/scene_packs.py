@@ -1,4 +1,4 @@
-"""Packs of a split's made-up world, as a curator would build them: one clean picture a thing."""
+"""Packs of a split's made-up world, as a curator would build them: a clean picture of each side of a thing."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,14 +20,14 @@ LICENCE = "for evaluation only"
 
 def write_scene_pack(folder: Path, materials: "Materials", embed: BundleEmbedder) -> Path:
     """Write a pack of a split's things (region views), places (whole pictures), companies, towns, people."""
-    from pixsearch.model.data.views import place_view, reference_view
+    from pixsearch.model.data.views import place_view, reference_views
 
     identity = EmbedderId(embed.id, embed.dimension, embed.text_dimension)
     with PackWriter(folder, name=folder.stem, embedder=identity, licence=LICENCE) as writer:
         for number, thing in enumerate(materials.things):
             row = _add(writer, materials.entities[thing.id], embed)
-            view, mask = reference_view(thing, number)
-            writer.add_vector(row, embed.region(view, mask), view=View.REGION)
+            for view, mask in reference_views(thing, number):
+                writer.add_vector(row, embed.region(view, mask), view=View.REGION)
         for number, place in enumerate(materials.places):
             row = _add(writer, materials.world.places[place.id], embed)
             view = place_view(place, np.random.default_rng(number))

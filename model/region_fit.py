@@ -3,7 +3,7 @@
 The head is linear on frozen features, so it is fitted on cached pooled features in about a minute and frozen before
 the language part trains.
 
-Two losses: a contrastive one between a thing's reference view and its views in scenes (InfoNCE, arXiv 1807.03748),
+Two losses: a contrastive one between a thing's reference views and its views in scenes (InfoNCE, arXiv 1807.03748),
 and the divergence between the similarities to the prototypes and the classifier's own opinion. Features pushed along
 the rows of the classifier stand in for photographs of the classes that our pictures do not show.
 """
@@ -22,12 +22,12 @@ from torch.nn import functional as F
 from pixsearch.contract.files import atomic_directory
 from pixsearch.contract.preprocess import region_batch
 from pixsearch.model.corpus import WORLD_SEED, Materials
-from pixsearch.model.data.views import augmented_view, reference_view
+from pixsearch.model.data.views import augmented_view, reference_views
 from pixsearch.model.processes import on_all_cores
 from pixsearch.model.region import RegionHead
 from pixsearch.model.vision import Trunk
 
-VIEWS = 10  # augmented views a thing
+REFERENCES, VIEWS = 4, 10  # pictures of the index, and augmented views, a thing
 TEMPERATURE = 0.07
 CLASS_TEMPERATURE = 1.0
 CONTRAST_WEIGHT, CLASS_WEIGHT = 1.0, 1.0
@@ -37,9 +37,9 @@ PUSH = (0.0, 6.0)  # how far along a classifier row, in rows' mean length
 
 @dataclass(frozen=True)
 class Views:
-    """Pooled features: one reference and VIEWS augmented views a thing."""
+    """Pooled features of things; one with fewer pictures for the index has them repeated."""
 
-    reference: Tensor  # (things, c32)
+    references: Tensor  # (things, REFERENCES, c32)
     augmented: Tensor  # (things, VIEWS, c32)
 
 
@@ -48,23 +48,24 @@ def pooled_views(folder: Path, materials: Materials, trunk: Trunk) -> Views:
     if not folder.exists():
         with atomic_directory(folder) as temporary:
             np.save(temporary / "pooled.npy", _all_seen(materials, trunk.eval()))
-    pooled = torch.from_numpy(np.load(folder / "pooled.npy"))  # (things, 1 + VIEWS, c32)
-    return Views(pooled[:, 0], pooled[:, 1:])
+    pooled = torch.from_numpy(np.load(folder / "pooled.npy"))  # (things, REFERENCES + VIEWS, c32)
+    return Views(pooled[:, :REFERENCES], pooled[:, REFERENCES:])
 
 
 def _all_seen(materials: Materials, trunk: Trunk) -> NDArray[np.float32]:
-    """Pooled features of all things' views, (things, 1 + VIEWS, c32)."""
+    """Pooled features of all things' views, (things, REFERENCES + VIEWS, c32)."""
     with click.progressbar(on_all_cores(_see, (materials, trunk), range(len(materials.things))), file=sys.stderr,
                            length=len(materials.things), label=f"{materials.split} views", show_pos=True) as bar:
         return np.stack(list(bar))
 
 
 def _see(of: tuple[Materials, Trunk], number: int) -> NDArray[np.float32]:
-    """Pooled features of one thing's views, (1 + VIEWS, c32)."""
+    """Pooled features of one thing's views, (REFERENCES + VIEWS, c32)."""
     materials, trunk = of
     rng = np.random.default_rng([WORLD_SEED, number])
     thing = materials.things[number]
-    views = [reference_view(thing, WORLD_SEED)]
+    references = reference_views(thing, WORLD_SEED)
+    views = [references[number % len(references)] for number in range(REFERENCES)]
     views += [augmented_view(thing, materials.places[rng.integers(len(materials.places))], rng)
               for _ in range(VIEWS)]
     crops = [region_batch(view, mask if mask.any() else None) for view, mask in views]
@@ -99,7 +100,8 @@ def fit_region_head(head: RegionHead, views: Views, rows: Tensor, biases: Tensor
             chosen = torch.randperm(things, generator=generator)[:BATCH]
             view = torch.randint(count, (len(chosen),), generator=generator)
             seen = views.augmented[chosen, view]
-            losses["contrast"] = _contrast(head(views.reference[chosen]), head(seen))
+            side = torch.randint(REFERENCES, (len(chosen),), generator=generator)
+            losses["contrast"] = _contrast(head(views.references[chosen, side]), head(seen))
             classes = torch.randint(len(rows), (len(chosen),), generator=generator)
             push = torch.empty(len(chosen), 1).uniform_(*PUSH, generator=generator)
             pushed = (seen + push * unit[classes]).clamp(min=0.0, max=6.0)  # the trunk ends in a ReLU6
@@ -126,5 +128,6 @@ def _contrast(references: Tensor, seen: Tensor) -> Tensor:
 def view_recall(head: RegionHead, views: Views) -> float:
     """Share of augmented views whose nearest reference is their own thing's."""
     with torch.inference_mode():
-        found = (head(views.augmented) @ head(views.reference).T).argmax(dim=-1)  # (things, VIEWS)
+        scores = head(views.augmented) @ head(views.references).flatten(0, 1).T  # (things, VIEWS, things * REFERENCES)
+        found = scores.argmax(dim=-1) // REFERENCES
         return float((found == torch.arange(len(found))[:, None]).float().mean())

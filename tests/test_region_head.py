@@ -20,7 +20,7 @@ def some_views(things: int = 40, views: int = 5) -> Views:
     generator = torch.Generator().manual_seed(1)
     own = torch.randn(things, SIZE.trunk[3], generator=generator).abs()
     noise = torch.randn(things, views, SIZE.trunk[3], generator=generator)
-    return Views(own, (own[:, None] + 0.9 * noise).clamp(min=0))
+    return Views(own[:, None].expand(-1, region_fit.REFERENCES, -1), (own[:, None] + 0.9 * noise).clamp(min=0))
 
 
 def test_pooling_two_cells_lies_between_them() -> None:

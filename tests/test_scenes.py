@@ -201,12 +201,12 @@ def test_mixed_splits_are_refused(things, places):
 
 
 def test_a_reference_view_is_clean_centred_and_has_a_margin(things):
-    view, mask = reference_view(things[0], 3)
+    view, mask = reference_view(things[0].path, 3)
     rows, columns = np.nonzero(mask)
     assert len(np.unique(view[~cv2.dilate(mask.astype(np.uint8), np.ones((5, 5))).astype(bool)])) == 1
     assert abs(columns.min() - (mask.shape[1] - 1 - columns.max())) <= 2
     assert columns.min() / mask.shape[1] == pytest.approx(0.08, abs=0.02)
-    assert np.array_equal(view, reference_view(things[0], 3)[0])
+    assert np.array_equal(view, reference_view(things[0].path, 3)[0])
 
 
 def test_augmented_views_show_their_thing(things, places):

@@ -20,16 +20,31 @@ class Split(StrEnum):
 
 @dataclass(frozen=True)
 class Thing:
-    """A cut-out that scenes show: one picture with alpha."""
+    """A cut-out that scenes show: pictures with alpha.
+
+    A flat one has one picture, for the index and for scenes. A 3D model has several of each, from other sides.
+    """
 
     id: str  # unique and stable, e.g. "stamps/animals/birds/kiwi"
     noun: str  # lower-case English words without article, e.g. "polar bear"
     category: str  # coarse kind, e.g. "animal", "fruit", "tool", "vehicle"
     split: Split
-    path: Path
+    path: Path  # the picture, or a model's front
     photograph: bool  # a real photograph, not a drawing or a render
     colour: str | None  # dominant colour word where one dominates, else None
     wordnet: str | None = None  # ImageNet class id ("n02123597") where the noun names one of the 1,000 classes
+    other_sides: tuple[Path, ...] = ()  # further pictures for the index
+    in_scenes: tuple[Path, ...] = ()  # a model's pictures for scenes; those of a flat thing are its only one
+
+    @property
+    def index_pictures(self) -> tuple[Path, ...]:
+        """What the index may know the thing from."""
+        return (self.path, *self.other_sides)
+
+    @property
+    def scene_pictures(self) -> tuple[Path, ...]:
+        """What scenes may show of the thing."""
+        return self.in_scenes or (self.path,)
 
 
 @dataclass(frozen=True)

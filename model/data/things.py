@@ -1,10 +1,11 @@
-"""The cut-outs of scenes: photographs and drawings from Tux Paint, renders from Fluent emoji."""
+"""The cut-outs of scenes: photographs and drawings of Tux Paint, Fluent emoji, 3D models of Sweet Home 3D."""
 
 import hashlib
 import json
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -15,10 +16,11 @@ from PIL import Image, ImageDraw, ImageFont
 from pixsearch.contract.faults import Fault
 from pixsearch.model.data.colours import COLOURS, dominant_colour
 from pixsearch.model.data.emoji_names import EMOJI
+from pixsearch.model.data.furniture import load_models
 from pixsearch.model.data.records import Split, Thing
 from pixsearch.model.data.stamp_names import CATEGORIES, DRAWINGS, DROPPED, NOUNS, PHOTOGRAPHED
 
-STAMPS, EMOJIS = "stamps", "emoji"  # folders below the data root
+STAMPS, EMOJIS, RENDERS = "stamps", "emoji", "renders"  # folders below the data root
 TRAIN_SHARE, VALIDATION_SHARE = 0.76, 0.08  # the rest is for tests
 MAX_NAME_BYTES = 10_000
 MIN_SIDE = 40  # pixels; a smaller cut-out is too coarse for a frame
@@ -51,7 +53,7 @@ def load_things(root: Path) -> list[Thing]:
 
     Raises Fault when there is none.
     """
-    things = [*_stamps(root / STAMPS), *_emoji(root / EMOJIS)]
+    things = [*_stamps(root / STAMPS), *_emoji(root / EMOJIS), *_models(root)]
     if not things:
         raise Fault(
             f"cut-outs in {root}",
@@ -118,6 +120,19 @@ def _emoji(folder: Path) -> Iterator[Thing]:
             thing = _thing(f"{EMOJIS}/{path.stem}", noun or key, category, path, photograph=False)
             if thing is not None:
                 yield thing
+
+
+def _models(root: Path) -> Iterator[Thing]:
+    if not (root / RENDERS).is_dir():
+        return
+    for model in load_models(root):
+        folder = root / RENDERS / model.id.partition("/")[2]
+        fronts, scenes = (sorted(folder.glob(f"{use}-*.webp")) for use in ("index", "scene"))
+        if not fronts or not scenes:
+            continue
+        thing = _thing(model.id, model.noun, model.category, fronts[0], photograph=False)
+        if thing is not None:
+            yield replace(thing, other_sides=tuple(fronts[1:]), in_scenes=tuple(scenes))
 
 
 def _thing(identity: str, words: str, category: str, path: Path, *, photograph: bool) -> Thing | None:

@@ -1,5 +1,7 @@
 """Pictures of a single thing or place: what an index holds, and what the region head learns from."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 
@@ -22,9 +24,11 @@ def draw_patch(
 
     side : longest side in pixels before rotation; tilt : the camera's, in degrees
     """
+    pictures = thing.scene_pictures
+    picture = pictures[int(rng.integers(len(pictures)))] if len(pictures) > 1 else thing.path
     most = WILD_DEGREES if rng.random() < settings.wild_chance else settings.degrees
     patch = cutouts.pose(
-        cutouts.load_cutout(thing.path),
+        cutouts.load_cutout(picture),
         side,
         tilt + rng.uniform(-most, most),
         bool(rng.random() < 0.5),
@@ -38,14 +42,19 @@ def draw_patch(
     )
 
 
-def reference_view(thing: Thing, seed: int) -> tuple[Image8, Mask]:
-    """The index's picture of a thing: clean, upright, on a plain neutral background that the seed shades.
+def reference_views(thing: Thing, seed: int) -> list[tuple[Image8, Mask]]:
+    """The index's pictures of a thing, at least one: `reference_view` of each."""
+    return [reference_view(picture, seed + number) for number, picture in enumerate(thing.index_pictures)]
+
+
+def reference_view(picture: Path, seed: int) -> tuple[Image8, Mask]:
+    """A cut-out as an index takes it: clean, upright, on a plain neutral background that the seed shades.
 
     returns RGB, shape (REFERENCE_SIDE, REFERENCE_SIDE, 3), and the mask of that height and width
     """
     rng = np.random.default_rng(seed)
     view = np.full((REFERENCE_SIDE, REFERENCE_SIDE, 3), rng.integers(150, 246), np.uint8)
-    cutout = cutouts.load_cutout(thing.path)
+    cutout = cutouts.load_cutout(picture)
     patch = cutouts.resized(cutout, REFERENCE_SIDE * (1 - 2 * REFERENCE_MARGIN) / max(cutout.shape[:2]))
     return view, _put_centred(view, patch, (0, 0))
 
