@@ -14,6 +14,7 @@ from PIL import Image
 from pixsearch.contract.faults import Fault
 
 CUTOUT_SIDE = 320  # pixels of the longest side; scenes draw no thing larger than that
+CAMERA_DISTANCE = 2.5  # of a flat thing, in its longest sides
 MAX_PICTURE_PIXELS = 40_000_000
 FAINT, SOLID = 8, 128  # alpha from which a pixel counts as drawn at all, and as part of the mask
 
@@ -95,6 +96,20 @@ def pose(cutout: Image8, side: float, degrees: float, flipped: bool, skew: NDArr
     )
     x, y, drawn_width, drawn_height = cv2.boundingRect((patch[..., 3] >= FAINT).astype(np.uint8))
     return patch[y : y + drawn_height, x : x + drawn_width] if drawn_width else patch
+
+
+def turned_corners(width: float, height: float, yaw: float, pitch: float) -> NDArray[np.float64]:
+    """How far the corners of a page move when it is turned in space: (4, 2), in its longest sides.
+
+    width, height : in longest sides, so that one of them is 1
+    yaw, pitch : degrees about its upright and its level axis; the camera stands CAMERA_DISTANCE away
+    """
+    corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * (width / 2, height / 2)
+    yaw, pitch = np.deg2rad(yaw), np.deg2rad(pitch)
+    x, away = corners[:, 0] * np.cos(yaw), corners[:, 0] * np.sin(yaw)
+    y, away = corners[:, 1] * np.cos(pitch) - away * np.sin(pitch), corners[:, 1] * np.sin(pitch) + away * np.cos(pitch)
+    seen = np.stack([x, y], axis=1) * (CAMERA_DISTANCE / (CAMERA_DISTANCE + away))[:, None]
+    return np.asarray(seen - corners)
 
 
 def recoloured(patch: Image8, gain: NDArray[np.float64], offset: float, contrast: float) -> Image8:

@@ -33,6 +33,7 @@ class Thing:
     photograph: bool  # a real photograph, not a drawing or a render
     colour: str | None  # dominant colour word where one dominates, else None
     wordnet: str | None = None  # ImageNet class id ("n02123597") where the noun names one of the 1,000 classes
+    flat: bool = False  # a picture or a page: scenes show it in perspective, and never mirrored
     other_sides: tuple[Path, ...] = ()  # further pictures for the index
     in_scenes: tuple[Path, ...] = ()  # a model's pictures for scenes; those of a flat thing are its only one
 

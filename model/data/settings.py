@@ -15,6 +15,7 @@ class SceneSettings:
     degrees: float  # rotation of most things, either way
     wild_chance: float  # of a thing that is rotated by up to WILD_DEGREES
     skew: float  # largest move of a corner as a share of the longest side
+    perspective: float  # largest turn of a flat thing in degrees; half of it up or down
     gain: float  # largest relative deviation of a thing's colour gains
     contrast: Range
     offset: float  # largest brightness offset in grey levels
@@ -36,6 +37,7 @@ TRAINING = SceneSettings(
     degrees=15,
     wild_chance=0.12,
     skew=0.09,
+    perspective=45,
     gain=0.12,
     contrast=(0.75, 1.25),
     offset=22,
@@ -65,6 +67,7 @@ VALIDATION = SceneSettings(
     degrees=16,
     wild_chance=0.12,
     skew=0.1,
+    perspective=48,
     gain=0.13,
     contrast=(0.72, 1.28),
     offset=24,
@@ -94,6 +97,7 @@ TEST = SceneSettings(
     degrees=20,
     wild_chance=0.15,
     skew=0.12,
+    perspective=52,
     gain=0.16,
     contrast=(0.68, 1.3),
     offset=28,

@@ -15,12 +15,14 @@ import click
 
 from pixsearch.contract.faults import Fault
 from pixsearch.contract.files import atomic_directory
+from pixsearch.model.data.flats import Materials, draw_flats
 from pixsearch.model.data.furniture import FOLDER as FURNITURE
 from pixsearch.model.data.furniture import load_models, unpack_catalogue
 from pixsearch.model.data.places import FOLDER as PLACES
-from pixsearch.model.data.places import PHOTOGRAPHS, cut_halves
+from pixsearch.model.data.places import PHOTOGRAPHS, cut_halves, load_places
+from pixsearch.model.data.records import Split
 from pixsearch.model.data.renders import draw_models
-from pixsearch.model.data.things import EMOJIS, RENDERS, STAMPS
+from pixsearch.model.data.things import EMOJIS, FLATS, RENDERS, STAMPS, load_things
 
 MAX_FILE_BYTES = 64 << 20
 MAX_FOLDER_BYTES = 1 << 30
@@ -117,7 +119,7 @@ DEBIAN_PACKAGES = tuple(source.package for source in DEBIAN_SOURCES)
 def make_data(root: Path) -> None:
     """Fill `root` with what training and the photograph test read; what is there already is left alone.
 
-    stamps/ emoji/ furniture/ renders/ places/ wordnet/3.0/ wordnet/3.1/ opencv/ scikit-image/
+    stamps/ emoji/ furniture/ renders/ places/ wordnet/3.0/ wordnet/3.1/ opencv/ scikit-image/ flats/
     Each folder appears whole or not at all. Raises Fault when a download or an archive fails.
     """
     fillers: dict[str, Callable[[Path], None]] = {
@@ -129,6 +131,7 @@ def make_data(root: Path) -> None:
         "opencv": lambda folder: unpack(DEBIAN_OPENCV, folder),
         PLACES: _fill_places,
         "scikit-image": _fill_scikit_image,
+        FLATS: lambda folder: _draw_flats(root, folder),
     }
     missing = [name for name in fillers if not (root / name).is_dir()]
     with click.progressbar(
@@ -161,6 +164,13 @@ def _fill_furniture(folder: Path) -> None:
         unpack(DEBIAN_FURNITURE, Path(temporary))
         for catalogue in sorted(Path(temporary).glob("*.sh3f")):
             unpack_catalogue(catalogue, folder / catalogue.stem.lower())
+
+
+def _draw_flats(root: Path, folder: Path) -> None:
+    things, places = load_things(root), load_places(root)
+    for split in Split:
+        motifs = [thing for thing in things if thing.split is split]
+        draw_flats(Materials(split, motifs, [place for place in places if place.split is split]), folder)
 
 
 def _fill_scikit_image(folder: Path) -> None:

@@ -20,13 +20,20 @@ from pixsearch.model.data.furniture import load_models
 from pixsearch.model.data.records import Split, Thing
 from pixsearch.model.data.stamp_names import CATEGORIES, DRAWINGS, DROPPED, NOUNS, PHOTOGRAPHED
 
-STAMPS, EMOJIS, RENDERS = "stamps", "emoji", "renders"  # folders below the data root
+STAMPS, EMOJIS, RENDERS, FLATS = "stamps", "emoji", "renders", "flats"  # folders below the data root
 TRAIN_SHARE, VALIDATION_SHARE = 0.76, 0.08  # the rest is for tests
 MAX_NAME_BYTES = 10_000
 MIN_SIDE = 40  # pixels; a smaller cut-out is too coarse for a frame
 MIN_SOLID_SHARE = 0.5  # of the visible pixels that must be opaque: smoke and glow have no outline
 
 _THUMBNAIL = 64
+_FLAT_CATEGORIES = {
+    "book": "stationery",
+    "poster": "household object",
+    "picture": "household object",
+    "label": "stationery",
+    "screen": "device",
+}
 _ARTICLES = re.compile(r"^(a pair of|a head of|a|an|the|some|two|our)\s+", re.IGNORECASE)
 # ImageNet means something else: a bird of prey, a computer, a plectrum, a weapon, a red panda, an ocarina …
 _HOMONYMS = frozenset(
@@ -53,7 +60,7 @@ def load_things(root: Path) -> list[Thing]:
 
     Raises Fault when there is none.
     """
-    things = [*_stamps(root / STAMPS), *_emoji(root / EMOJIS), *_models(root)]
+    things = [*_stamps(root / STAMPS), *_emoji(root / EMOJIS), *_models(root), *_flats(root / FLATS)]
     if not things:
         raise Fault(
             f"cut-outs in {root}",
@@ -133,6 +140,14 @@ def _models(root: Path) -> Iterator[Thing]:
         thing = _thing(model.id, model.noun, model.category, fronts[0], photograph=False)
         if thing is not None:
             yield replace(thing, other_sides=tuple(fronts[1:]), in_scenes=tuple(scenes))
+
+
+def _flats(folder: Path) -> Iterator[Thing]:
+    for path in sorted(folder.glob("*/*.png")):
+        noun = path.stem.rpartition("-")[0]
+        thing = _thing(f"{FLATS}/{path.parent.name}/{path.stem}", noun, _FLAT_CATEGORIES[noun], path, photograph=False)
+        if thing is not None:
+            yield replace(thing, split=Split(path.parent.name), flat=True)
 
 
 def _thing(identity: str, words: str, category: str, path: Path, *, photograph: bool) -> Thing | None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from pixsearch.model.data import cutouts
 from pixsearch.model.data.cutouts import SOLID, Image8, Mask
@@ -31,8 +32,8 @@ def draw_patch(
         cutouts.load_cutout(picture),
         side,
         tilt + rng.uniform(-most, most),
-        bool(rng.random() < 0.5),
-        rng.uniform(-settings.skew, settings.skew, (4, 2)),
+        bool(rng.random() < 0.5) and not thing.flat,
+        _moved_corners(thing, settings, rng),
     )
     return cutouts.recoloured(
         patch,
@@ -40,6 +41,16 @@ def draw_patch(
         rng.uniform(-settings.offset, settings.offset),
         rng.uniform(*settings.contrast),
     )
+
+
+def _moved_corners(thing: Thing, settings: SceneSettings, rng: np.random.Generator) -> NDArray[np.float64]:
+    """How far each corner of a picture moves, (4, 2) in longest sides; a flat thing is turned in space."""
+    moved = rng.uniform(-settings.skew, settings.skew, (4, 2))
+    if not thing.flat:
+        return moved
+    height, width = cutouts.load_cutout(thing.path).shape[:2]
+    yaw, pitch = rng.uniform(-1, 1, 2) * (settings.perspective, settings.perspective / 2)
+    return cutouts.turned_corners(width / max(height, width), height / max(height, width), yaw, pitch)
 
 
 def reference_views(thing: Thing, seed: int) -> list[tuple[Image8, Mask]]:
