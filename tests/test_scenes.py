@@ -1,5 +1,6 @@
 """Composed scenes: the same from the same seed, exact masks, and splits that share nothing."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -9,6 +10,7 @@ from PIL import Image, ImageDraw
 
 from pixsearch.model.data import cutouts
 from pixsearch.model.data.degrade import Camera
+from pixsearch.model.data.quality import Problem, level
 from pixsearch.model.data.records import FRAME_HEIGHT, FRAME_WIDTH, Place, Split, Thing
 from pixsearch.model.data.scenes import SETTINGS, augmented_view, compose, place_view, reference_view
 from pixsearch.model.data.settings import CLOSE_VISIBLE, SceneSettings
@@ -92,7 +94,7 @@ def test_the_same_seed_composes_the_same_scene(things, places):
 def test_masks_are_disjoint_and_boxes_are_tight(scenes):
     for scene in scenes:
         assert scene.frame.shape == (FRAME_HEIGHT, FRAME_WIDTH, 3) and scene.frame.dtype == np.uint8
-        assert 1 <= len(scene.placed) <= 6
+        assert 1 <= len(scene.placed) <= 12
         assert sum(one.mask.astype(int) for one in scene.placed).max() == 1
         assert sorted(one.depth for one in scene.placed) == list(range(len(scene.placed)))
         centres = [one.box[0] + one.box[2] for one in scene.placed]
@@ -113,6 +115,8 @@ def test_masks_lie_exactly_on_the_pixels_of_their_things(things, places):
             "offset": 0,
             "shadow": 0,
             "close_up": 0,
+            "lens": (0, 0),
+            "hand": 0,
         }
     )
     for seed in range(6):
@@ -153,6 +157,8 @@ def test_every_thing_stays_visible_and_its_share_is_true(things, places):
             "tilt": 0,
             "skew": 0,
             "close_up": 0,
+            "lens": (0, 0),
+            "hand": 0,
         }
     )
     whole = compose(0, things[:1], places, settings).placed[0].mask.sum()
@@ -192,6 +198,46 @@ def test_a_tilted_camera_turns_background_and_things_alike(degrees, flipped):
     for mask, columns in ((behind, (60, 180)), (before, (60, 140))):
         left, right = (int(mask[:, column].argmax()) for column in columns)
         assert (left - right) / (columns[1] - columns[0]) == pytest.approx(slope, abs=0.03)
+
+
+def test_a_lens_bends_frame_and_masks_alike(things, places):
+    plain = dict(vars(SETTINGS[Split.TRAIN]), camera=CLEAR, gain=0, contrast=(1, 1), offset=0, shadow=0, hand=0)
+    for seed in range(4):
+        straight, bent = (
+            compose(seed, things[:1], places, SceneSettings(**{**plain, "lens": (strength, strength)}))
+            for strength in (0.0, 0.35)
+        )
+        for scene in (straight, bent):
+            inner = cv2.erode(scene.placed[0].mask.astype(np.uint8), np.ones((7, 7))) > 0
+            assert np.abs(scene.frame[inner].astype(int) - (210, 20, 20)).max() < 30
+        assert not np.array_equal(straight.placed[0].mask, bent.placed[0].mask)
+
+
+def test_a_hand_hides_no_more_than_it_may_and_is_no_thing(things, places):
+    never, always = (
+        SceneSettings(**{**vars(SETTINGS[Split.TRAIN]), "hand": chance, "lens": (0, 0)}) for chance in (0.0, 1.0)
+    )
+    changed = 0
+    for seed in range(12):
+        before, after = (compose(seed, things, places, settings) for settings in (never, always))
+        assert {one.thing.id for one in after.placed} == {one.thing.id for one in before.placed}
+        assert all(one.visible >= always.visible for one in after.placed)
+        changed += not np.array_equal(before.frame, after.frame)
+    assert changed > 6
+
+
+def test_problems_have_levels(things, places):
+    dark = replace(CLEAR, exposure=(0.15, 0.15), blur_chance=1.0, blur_pixels=(4, 4))
+    settings = replace(SETTINGS[Split.TRAIN], camera=dark, tilt=0.0, side=(0.5, 0.5), outside=1.0, close_up=0.0)
+    found = [compose(seed, things[:1], places, settings) for seed in range(10)]
+    assert {tuple(scene.problems.values()) for scene in found} == {(3, 1, 0)}
+    levels = {one.problems[Problem.TRUNCATION] for scene in found for one in scene.placed}
+    assert len(levels) > 1 and all(one.problems[Problem.OCCLUSION] == 0 for scene in found for one in scene.placed)
+
+
+@pytest.mark.parametrize(("value", "expected"), [(1.0, 0), (2.0, 1), (4.9, 2), (7.0, 3)])
+def test_a_level_rises_with_what_is_measured(value, expected):
+    assert level(Problem.LOW_LIGHT, value) == expected
 
 
 def test_mixed_splits_are_refused(things, places):

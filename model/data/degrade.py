@@ -29,16 +29,27 @@ GAMMA = 2.2
 _FIELD_SIDE, _FIELD_MEAN, _FIELD_SIGMA = 1024, 128, 32  # of the noise field: pixels, grey levels
 
 
-def degrade(frame: NDArray[np.uint8], camera: Camera, rng: np.random.Generator) -> NDArray[np.uint8]:
+@dataclass(frozen=True)
+class Conditions:
+    """What a frame was degraded by, as far as people would name it."""
+
+    exposure: float  # factor on linear light; 1 is well exposed
+    blur: float  # length of the smear in pixels of a frame 640 wide
+
+
+def degrade(
+    frame: NDArray[np.uint8], camera: Camera, rng: np.random.Generator
+) -> tuple[NDArray[np.uint8], Conditions]:
     """A degraded copy of a frame; geometry is kept, so masks stay true. frame : RGB, shape (H, W, 3)."""
     dark = rng.random() < camera.dark_chance
     exposure = rng.uniform(*(camera.dark_exposure if dark else camera.exposure))
     seen = _expose(frame, exposure * rng.uniform(1 - camera.cast, 1 + camera.cast, 3))
-    if rng.random() < camera.blur_chance:
-        length = rng.uniform(*camera.blur_pixels) * frame.shape[1] / 640
-        seen = _smear(seen, length, rng.uniform(0, 180))
+    blur = rng.uniform(*camera.blur_pixels) if rng.random() < camera.blur_chance else 0.0
+    if blur:
+        seen = _smear(seen, blur * frame.shape[1] / 640, rng.uniform(0, 180))
     sigma = rng.uniform(*camera.noise) + NOISE_OF_DARKNESS * max(0.0, 1 - exposure) * rng.random()
-    return _compress(_add_noise(seen, sigma, rng), int(rng.integers(camera.jpeg[0], camera.jpeg[1] + 1)))
+    seen = _compress(_add_noise(seen, sigma, rng), int(rng.integers(camera.jpeg[0], camera.jpeg[1] + 1)))
+    return seen, Conditions(exposure, blur)
 
 
 def _expose(frame: NDArray[np.uint8], gains: NDArray[np.float64]) -> NDArray[np.uint8]:

@@ -1,5 +1,6 @@
 """The records that pictures, knowledge and questions exchange."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixsearch.contract.grammar import Modality, Trace
+from pixsearch.model.data.quality import Problem, level
 
 FRAME_WIDTH, FRAME_HEIGHT = 640, 480  # pixels of a composed scene, a common camera size
 
@@ -66,6 +68,14 @@ class Placed:
     box: tuple[int, int, int, int]  # x0, y0, x1, y1 of the visible pixels, in pixels, right and bottom exclusive
     visible: float  # share of the object's pixels that is in frame and not occluded, 0..1
     depth: int  # 0 is nearest
+    outside: float = 0.0  # share of them that is out of the frame
+
+    @property
+    def problems(self) -> dict[Problem, int]:
+        """How much of the thing is missing: levels of truncation and occlusion, 0..3."""
+        hidden = max(0.0, 1.0 - self.outside - self.visible)
+        return {Problem.TRUNCATION: level(Problem.TRUNCATION, self.outside),
+                Problem.OCCLUSION: level(Problem.OCCLUSION, hidden)}
 
 
 @dataclass(frozen=True)
@@ -76,6 +86,7 @@ class Scene:
     frame: NDArray[np.uint8]  # (FRAME_HEIGHT, FRAME_WIDTH, 3) RGB
     place: Place
     placed: tuple[Placed, ...]  # left to right by box centre
+    problems: Mapping[Problem, int] = field(default_factory=dict)  # of the whole frame: light, blur, rotation; 0..3
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,15 @@ head learns from, are made in `views` and can be had from here too.
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+import cv2
 import numpy as np
 
 from pixsearch.model.data import cutouts
 from pixsearch.model.data.cutouts import SOLID, Image8, Mask
 from pixsearch.model.data.degrade import degrade
+from pixsearch.model.data.hands import draw_hand
+from pixsearch.model.data.lens import through_lens
+from pixsearch.model.data.quality import Problem, level
 from pixsearch.model.data.records import FRAME_HEIGHT, FRAME_WIDTH, Place, Placed, Scene, Thing
 from pixsearch.model.data.settings import CLOSE_SIDE, CLOSE_VISIBLE, SETTINGS, SceneSettings
 from pixsearch.model.data.views import augmented_view, draw_patch, place_view, reference_view
@@ -20,6 +24,7 @@ __all__ = ["SETTINGS", "SceneSettings", "augmented_view", "compose", "place_view
 
 ATTEMPTS = 16  # to find a spot for a thing before it is left out
 MIN_MASK_PIXELS = 48  # a visible mask below that cannot be judged
+HAND_LENGTH = (0.5, 1.0)  # of the frame's height, sleeve included
 CLOSE_UP = 1  # the number of the generator that draws it
 SAME_NOUN = 0.6  # of the scenes with rivals: two of one noun; else two of one category
 
@@ -49,24 +54,33 @@ def compose(seed: int, things: Sequence[Thing], places: Sequence[Place], setting
     layers: list[_Layer] = []
     for thing in _choose(things, settings, rng):
         _add(layers, thing, settings, tilt, rng)
+    if rng.random() < settings.hand:
+        _add_hand(layers, settings, rng)
     for layer in layers:
-        if rng.random() < settings.shadow:
+        if layer.thing and rng.random() < settings.shadow:
             cutouts.shade(frame, layer.patch, layer.x, layer.y, rng.uniform(0.2, 0.5))
         cutouts.blend(frame, layer.patch, layer.x, layer.y)
-    placed = [_placed(layer, depth) for depth, layer in enumerate(reversed(layers))]
-    placed.sort(key=lambda one: (one.box[0] + one.box[2], one.box[1], one.depth))
-    return Scene(seed, degrade(frame, settings.camera, rng), place, tuple(placed))
+    strength = rng.uniform(*settings.lens)
+    placed = _placed(layers, strength)
+    frame, conditions = degrade(through_lens(frame, strength), settings.camera, rng)
+    problems = {
+        Problem.LOW_LIGHT: level(Problem.LOW_LIGHT, 1 / conditions.exposure),
+        Problem.BLUR: level(Problem.BLUR, conditions.blur),
+        Problem.ROTATION: level(Problem.ROTATION, abs(tilt)),
+    }
+    return Scene(seed, frame, place, tuple(placed), problems)
 
 
 @dataclass
 class _Layer:
-    """A thing at its spot, far ones first. `visible` shrinks as nearer ones are added."""
+    """A thing, or a hand, at its spot, far ones first. `visible` shrinks as nearer ones are added."""
 
-    thing: Thing
+    thing: Thing | None
     patch: Image8
     x: int
     y: int
     pixels: int  # of the whole mask, in frame or not
+    outside: float  # share of them that is out of the frame
     visible: Mask = field(repr=False)  # (FRAME_HEIGHT, FRAME_WIDTH)
 
 
@@ -118,8 +132,7 @@ def _add(
     low, high = settings.side
     side = FRAME_HEIGHT * float(np.exp(rng.uniform(np.log(low), np.log(high))))  # fewer big ones
     patch = draw_patch(thing, side, tilt, settings, rng)
-    solid = patch[..., 3] >= SOLID
-    pixels = int(solid.sum())
+    pixels = int((patch[..., 3] >= SOLID).sum())
     outside, occluding = rng.random() < settings.outside, rng.random() < settings.occluding
     for attempt in range(ATTEMPTS):
         near = (
@@ -128,18 +141,42 @@ def _add(
             else None
         )
         x, y = _spot(patch, near, outside and attempt < ATTEMPTS // 2, rng)
-        inside, part = cutouts.window(solid.shape, x, y, (FRAME_HEIGHT, FRAME_WIDTH))
-        seen = int(solid[part].sum())
-        if seen < max(MIN_MASK_PIXELS, settings.visible * pixels) or not _leaves_visible(
-            layers, inside, solid[part], settings.visible
-        ):
-            continue
-        for layer in layers:
-            layer.visible[inside] &= ~solid[part]
-        visible = np.zeros((FRAME_HEIGHT, FRAME_WIDTH), bool)
-        visible[inside] = solid[part]
-        layers.append(_Layer(thing, patch, x, y, pixels, visible))
-        return
+        if _put(layers, thing, patch, (x, y), settings.visible, max(MIN_MASK_PIXELS, settings.visible * pixels)):
+            return
+
+
+def _add_hand(layers: list[_Layer], settings: SceneSettings, rng: np.random.Generator) -> None:
+    """Let a hand reach in from below or from a side; leave it out where it would hide a thing too much."""
+    for _ in range(ATTEMPTS):
+        length = FRAME_HEIGHT * rng.uniform(*HAND_LENGTH)
+        upright = bool(rng.random() < 0.6)
+        lean = rng.uniform(-35, 35) if upright else float(rng.choice((-1, 1))) * rng.uniform(55, 100)
+        hand = cutouts.pose(draw_hand(length, rng), length, lean, False, np.zeros((4, 2)))
+        height, width = hand.shape[:2]
+        x = rng.uniform(-0.3, 1) * (FRAME_WIDTH - 0.7 * width)
+        y = FRAME_HEIGHT - height * rng.uniform(0.4, 0.9)
+        if not upright:
+            x = -0.4 * width if lean < 0 else FRAME_WIDTH - 0.6 * width
+            y = rng.uniform(0, FRAME_HEIGHT - height)
+        if _put(layers, None, hand, (int(x), int(y)), settings.visible, 1):
+            return
+
+
+def _put(
+    layers: list[_Layer], thing: Thing | None, patch: Image8, at: tuple[int, int], visible: float, least: float
+) -> bool:
+    """Put a patch before the others if `least` pixels of it and `visible` of every other thing can be seen."""
+    solid = patch[..., 3] >= SOLID
+    inside, part = cutouts.window(solid.shape, *at, (FRAME_HEIGHT, FRAME_WIDTH))
+    seen, pixels = int(solid[part].sum()), int(solid.sum())
+    if seen < least or not _leaves_visible(layers, inside, solid[part], visible):
+        return False
+    for layer in layers:
+        layer.visible[inside] &= ~solid[part]
+    mask = np.zeros((FRAME_HEIGHT, FRAME_WIDTH), bool)
+    mask[inside] = solid[part]
+    layers.append(_Layer(thing, patch, *at, pixels, 1 - seen / pixels, mask))
+    return True
 
 
 def _spot(patch: Image8, near: _Layer | None, outside: bool, rng: np.random.Generator) -> tuple[int, int]:
@@ -173,7 +210,18 @@ def _leaves_visible(layers: list[_Layer], inside: tuple[slice, slice], solid: Ma
     return True
 
 
-def _placed(layer: _Layer, depth: int) -> Placed:
-    rows, columns = np.flatnonzero(layer.visible.any(axis=1)), np.flatnonzero(layer.visible.any(axis=0))
-    box = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
-    return Placed(layer.thing, layer.visible, box, int(layer.visible.sum()) / layer.pixels, depth)
+def _placed(layers: Sequence[_Layer], strength: float) -> list[Placed]:
+    """Things from left to right as the lens shows them; a hand is none."""
+    labels = np.zeros((FRAME_HEIGHT, FRAME_WIDTH), np.uint8)
+    for label, layer in enumerate(layers, 1):
+        labels[layer.visible] = label
+    bent = through_lens(labels, strength)
+    nearest = [(label, layer) for label, layer in enumerate(layers, 1) if layer.thing][::-1]
+    placed = []
+    for depth, (label, layer) in enumerate(nearest):
+        mask = bent == label
+        x, y, width, height = cv2.boundingRect(mask.astype(np.uint8))
+        if width and layer.thing:
+            share = int(layer.visible.sum()) / layer.pixels
+            placed.append(Placed(layer.thing, mask, (x, y, x + width, y + height), share, depth, layer.outside))
+    return sorted(placed, key=lambda one: (one.box[0] + one.box[2], one.box[1], one.depth))

@@ -26,13 +26,15 @@ class SceneSettings:
     shadow: float  # chance of a contact shadow
     visible: float  # least visible share of every thing
     close_up: float  # chance of a scene of one thing that fills the frame, as in photographs of one animal
+    hand: float  # chance that the wearer's hand reaches into the frame
+    lens: Range  # strength of the wide-angle lens, see `lens.through_lens`
     tilt: float  # largest rotation of the camera in degrees
     zoom: Range  # the background's window as a share of the largest that fits
     camera: Camera
 
 
 TRAINING = SceneSettings(
-    counts=(0.12, 0.24, 0.26, 0.2, 0.11, 0.07),
+    counts=(0.1, 0.2, 0.22, 0.17, 0.1, 0.06, 0.04, 0.03, 0.03, 0.02, 0.02, 0.01),
     side=(0.12, 0.6),
     degrees=15,
     wild_chance=0.12,
@@ -47,6 +49,8 @@ TRAINING = SceneSettings(
     occluding=0.3,
     shadow=0.5,
     visible=0.5,
+    hand=0.1,
+    lens=(0, 0.3),
     tilt=10,
     zoom=(0.5, 0.95),
     close_up=0.2,
@@ -62,7 +66,7 @@ TRAINING = SceneSettings(
     ),
 )
 VALIDATION = SceneSettings(
-    counts=(0.12, 0.24, 0.26, 0.2, 0.11, 0.07),
+    counts=(0.1, 0.2, 0.22, 0.17, 0.1, 0.06, 0.04, 0.03, 0.03, 0.02, 0.02, 0.01),
     side=(0.12, 0.58),
     degrees=16,
     wild_chance=0.12,
@@ -77,6 +81,8 @@ VALIDATION = SceneSettings(
     occluding=0.3,
     shadow=0.5,
     visible=0.5,
+    hand=0.12,
+    lens=(0.05, 0.32),
     tilt=11,
     zoom=(0.45, 0.9),
     close_up=0.0,
@@ -92,7 +98,7 @@ VALIDATION = SceneSettings(
     ),
 )
 TEST = SceneSettings(
-    counts=(0.1, 0.22, 0.27, 0.22, 0.12, 0.07),
+    counts=(0.08, 0.18, 0.22, 0.19, 0.1, 0.07, 0.05, 0.04, 0.03, 0.02, 0.01, 0.01),
     side=(0.11, 0.54),
     degrees=20,
     wild_chance=0.15,
@@ -107,6 +113,8 @@ TEST = SceneSettings(
     occluding=0.35,
     shadow=0.5,
     visible=0.5,
+    hand=0.15,
+    lens=(0.1, 0.38),
     tilt=14,
     zoom=(0.4, 0.85),
     close_up=0.0,

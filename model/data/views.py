@@ -98,7 +98,7 @@ def augmented_view(
     if rng.random() < OCCLUDER_CHANCE:
         _occlude(view, mask, photograph, longest, settings.visible, rng)
     size = (AUGMENTED_SIDE, AUGMENTED_SIDE)
-    seen = cv2.resize(degrade(view, settings.camera, rng), size, interpolation=cv2.INTER_LINEAR)
+    seen = cv2.resize(degrade(view, settings.camera, rng)[0], size, interpolation=cv2.INTER_LINEAR)
     shown = cv2.resize(mask.astype(np.uint8) * 255, size, interpolation=cv2.INTER_LINEAR)
     return np.asarray(seen, dtype=np.uint8), np.asarray(shown) >= SOLID
 
