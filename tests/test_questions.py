@@ -11,6 +11,7 @@ import pytest
 
 from pixsearch.contract.abstention import ABSTENTIONS, is_abstention
 from pixsearch.contract.grammar import Modality, Search, Text, parse, render
+from pixsearch.model.data.amounts import Amount, amount_of, total
 from pixsearch.model.data.geometry import View
 from pixsearch.model.data.judge import judge
 from pixsearch.model.data.knowledge import World, make_background_entities, make_entities, make_world
@@ -32,6 +33,7 @@ NOUNS = (
     ("truck", "vehicle", None, None),
     ("rose", "flower", "red", None),
 )
+PUT_TOGETHER = {"comparison", "aggregation", "reasoning"}
 TABBY = Entity(
     "n02123045",
     "tabby cat",
@@ -150,8 +152,15 @@ def test_a_region_search_follows_a_span_of_what_is_asked_about(
     searching = [sample for sample in everything(made) if sample.modality is Modality.REGION]
     assert searching
     for sample in searching:
-        assert isinstance(sample.trace[1], Search) and sample.spans[-1].segment == 0
-        assert sample.spans[-1].target == sample.target
+        assert isinstance(sample.trace[1], Search)
+        assert (sample.spans[0].segment, sample.spans[0].target) == (0, sample.target)
+        spoken_of = {span.segment for span in sample.spans}
+        regions = [
+            at
+            for at, one in enumerate(sample.trace)
+            if isinstance(one, Search) and one.modality is Modality.REGION
+        ]
+        assert all(at - 1 in spoken_of for at in regions), "each has a span just before it"
 
 
 def test_the_first_stage_searches_nothing(made: dict[tuple[Split, int], list[Sample]]) -> None:
@@ -172,10 +181,44 @@ def test_an_answer_stands_in_its_evidence_and_is_judged_right(
     for sample in everything(made):
         assert judge(spoken(sample.trace), sample) == "right", sample
         searches = [segment for segment in sample.trace if isinstance(segment, Search)]
-        if sample.answer and searches:
+        if sample.answer and searches and sample.kind not in PUT_TOGETHER:
             assert all(part.strip() in str(searches[-1].evidence) for part in sample.answer.split(";")), (
                 sample
             )
+
+
+def test_what_is_put_together_follows_from_the_facts_that_were_found(
+    made: dict[tuple[Split, int], list[Sample]],
+) -> None:
+    several = [sample for sample in everything(made) if sample.kind in PUT_TOGETHER]
+    assert {sample.kind for sample in several} == PUT_TOGETHER
+    for sample in several:
+        said = re.findall(r"\d+(?:\.\d+)? (?:kg|g|mm|cm|m|euros|months)\b|\b\d{4}\b", spoken(sample.trace))
+        amounts = [amount_of(one) for one in said]
+        found = " ".join(segment.evidence or "" for segment in sample.trace if isinstance(segment, Search))
+        facts = said[:-1] if sample.kind == "aggregation" else said
+        assert facts and all(one in found for one in facts), sample
+        values = [one.value for one in amounts if one]
+        if sample.kind == "aggregation":
+            assert values[-1] == pytest.approx(sum(values[:-1])), sample
+        elif sample.kind == "comparison":
+            less = re.search("lighter|shorter|cheaper|older|less time", sample.answer)
+            first = (values[0] < values[1]) == bool(less)
+            words = [sample.trace[span.segment].text[span.start:span.end].lower() for span in sample.spans]
+            assert sample.answer.lower().startswith(words[0] if first else words[1]), sample
+
+
+@pytest.mark.parametrize(("text", "value", "unit"), [
+    ("2.5 kg", 2500, "g"), ("980 g", 980, "g"), ("1.1 m", 1100, "mm"), ("1987", 1987, "year"),
+    ("45.50 euros", 45.5, "euros")])
+def test_amounts_are_read_in_one_unit(text: str, value: float, unit: str) -> None:
+    assert amount_of(text) == Amount(value, unit)
+
+
+def test_what_is_no_amount_is_none_and_mixed_units_have_no_sum() -> None:
+    assert amount_of("oak") is None and amount_of("12") is None and amount_of("3 leagues") is None
+    assert total(["2 kg", "1.5 kg"]) == "3.5 kg" and total(["5 euros", "45.50 euros"]) == "50.5 euros"
+    assert total(["2 kg", "500 g"]) is None and total(["1987", "1990"]) is None
 
 
 def test_the_unanswerable_abstains_and_nothing_else_does(made: dict[tuple[Split, int], list[Sample]]) -> None:
@@ -204,6 +247,7 @@ def test_every_kind_of_question_occurs(made: dict[tuple[Split, int], list[Sample
         "count",
         "presence",
         "compare",
+        *PUT_TOGETHER,
     }
 
 

@@ -10,6 +10,7 @@ from pixsearch.model.data.stage1 import SEES_AND_SAYS
 from pixsearch.model.data.stage2 import fact, multi_hop, recognition
 from pixsearch.model.data.stage2_elsewhere import place, text
 from pixsearch.model.data.stage2_everyday import everyday
+from pixsearch.model.data.stage2_several import aggregation, comparison, reasoning
 
 FEWEST, MOST = 3, 5  # samples of a scene
 TRIES = 40  # a scene may offer nothing for a kind of question
@@ -23,7 +24,18 @@ def _sees_and_says(asking: Asking) -> Sample | None:
 
 _MAKERS: dict[int, dict[Maker, int]] = {
     1: {_sees_and_says: 1},
-    2: {recognition: 18, fact: 22, everyday: 20, multi_hop: 8, text: 8, place: 8, _sees_and_says: 16},
+    2: {
+        recognition: 16,
+        fact: 19,
+        everyday: 18,
+        multi_hop: 7,
+        text: 7,
+        place: 7,
+        comparison: 5,
+        aggregation: 3,
+        reasoning: 4,
+        _sees_and_says: 14,
+    },
 }
 
 
