@@ -1,5 +1,6 @@
 """Text to token ids and back, and the layout of a prompt. Words can never become special tokens here."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,16 @@ from pixsearch.contract.faults import Fault
 IMAGE_TOKENS = 36  # vectors that stand for the frame in a prompt, a 6 x 6 grid
 MAX_QUESTION_TOKENS = 64
 MAX_EVIDENCE_TOKENS = 112
+MAX_HISTORY_TOKENS, MAX_TURN_TOKENS = 144, 48  # of all earlier turns, and of one answer among them
 MAX_CONTEXT_TOKENS = 512  # Gemma's sliding window: below it every layer attends to everything
+
+
+@dataclass(frozen=True)
+class Turn:
+    """An earlier question about the same frame, and what was answered, as it was spoken."""
+
+    question: str
+    answer: str
 
 
 @dataclass(frozen=True)
@@ -63,11 +73,22 @@ class Tokenizer:
         """Words of ordinary ids; special ids are left out."""
         return str(self._backend.decode([i for i in ids if i not in self.special_ids], skip_special_tokens=False))
 
-    def prompt(self, question: str) -> list[int]:
-        """`<bos> image… <question> words <answer>`, with pad ids where the image vectors go."""
-        words = self.encode(question)[:MAX_QUESTION_TOKENS]
+    def prompt(self, question: str, history: Sequence[Turn] = ()) -> list[int]:
+        """`<bos> image… <question> words <answer>`, with pad ids where the image vectors go.
+
+        history : earlier turns about the same frame, oldest first, which stand before the question as
+            `<question> words <answer> words`; the oldest are left out where MAX_HISTORY_TOKENS is passed
+        """
         special = self.special
-        return [special.bos, *[special.pad] * IMAGE_TOKENS, special.question, *words, special.answer]
+        earlier: list[int] = []
+        for turn in reversed(history):
+            said = [special.question, *self.encode(turn.question)[:MAX_QUESTION_TOKENS],
+                    special.answer, *self.encode(turn.answer)[:MAX_TURN_TOKENS]]
+            if len(said) + len(earlier) > MAX_HISTORY_TOKENS:
+                break
+            earlier = said + earlier
+        words = self.encode(question)[:MAX_QUESTION_TOKENS]
+        return [special.bos, *[special.pad] * IMAGE_TOKENS, *earlier, special.question, *words, special.answer]
 
     def information(self, evidence: str) -> list[int]:
         """`<information> evidence </information>`, cut to the evidence budget."""

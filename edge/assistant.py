@@ -15,6 +15,7 @@ from pixsearch.contract.abstention import UNKNOWN, is_abstention
 from pixsearch.contract.faults import Fault
 from pixsearch.contract.grammar import Modality, Text, Trace, render
 from pixsearch.contract.machine import DEFAULT_BUDGET, TraceMachine
+from pixsearch.contract.tokenizer import Turn
 from pixsearch.edge.answer import Answer, SearchRecord, Timings
 from pixsearch.edge.bundle import Bundle, default_bundle
 from pixsearch.edge.confidence import confidence, features
@@ -52,13 +53,14 @@ class Assistant:
 
     def ask(self, frame: NDArray[np.uint8], question: str, point: Sequence[float] | None = None,
             box: Sequence[float] | None = None, budget: int | None = None,
-            perception: Perception | None = None) -> Answer:
+            perception: Perception | None = None, history: Sequence[Turn] = ()) -> Answer:
         """Answer a question about a frame.
 
         frame      : uint8 RGB, shape (H, W, 3)
         point, box : where the wearer looks or points, in frame pixels
         budget     : searches allowed; None takes the assistant's
         perception : of this frame, when it is encoded already
+        history    : earlier turns about it, oldest first
         Raises Fault for a question, point or box that cannot be used.
         """
         question = check_question(question)
@@ -76,7 +78,7 @@ class Assistant:
             language = BundleLanguage(self.bundle, perception.image_tokens)
             decoder = Decoder(language, tokenizer, machine, search,
                               deadline=watch.started + self._deadline_s, clock=self._clock)
-            decoded = decoder.run(tokenizer.prompt(question))
+            decoded = decoder.run(tokenizer.prompt(question, history))
         return self._answer(decoded, tuple(search.records), watch)
 
     def _answer(self, decoded: Decoded, searches: tuple[SearchRecord, ...], watch: Stopwatch) -> Answer:

@@ -87,7 +87,7 @@ class Encoded(NamedTuple):
 def encode_sample(sample: Sample, tokenizer: Tokenizer) -> Encoded:
     """Prompt and trace as ids. Evidence and prompt are given, not learned."""
     special = tokenizer.special
-    ids = tokenizer.prompt(sample.question)
+    ids = tokenizer.prompt(sample.question, sample.history)
     counted = [False] * len(ids)
     segments = []
     for number, part in enumerate(sample.trace):

@@ -20,6 +20,7 @@ from pixsearch.contract import grammar
 from pixsearch.contract.files import atomic_directory
 from pixsearch.contract.grammar import Modality
 from pixsearch.contract.preprocess import frame_batch
+from pixsearch.contract.tokenizer import Turn
 from pixsearch.model.data.everyday import everyday_entities, everyday_nouns
 from pixsearch.model.data.knowledge import World, make_entities, make_world
 from pixsearch.model.data.places import load_places
@@ -181,6 +182,7 @@ def _sample_from(record: dict[str, Any]) -> Sample:
                      "modality": Modality(record["modality"]) if record["modality"] else None,
                      "spans": tuple(Span(**span) for span in record["spans"]),
                      "point": tuple(record["point"]) if record["point"] else None,
-                     "accepted": tuple(record["accepted"])})
+                     "accepted": tuple(record["accepted"]),
+                     "history": tuple(Turn(**turn) for turn in record["history"])})
 
 

@@ -221,6 +221,19 @@ def test_what_is_no_amount_is_none_and_mixed_units_have_no_sum() -> None:
     assert total(["2 kg", "500 g"]) is None and total(["1987", "1990"]) is None
 
 
+def test_second_turns_leave_out_what_the_first_one_said(made: dict[tuple[Split, int], list[Sample]]) -> None:
+    turns = [sample for sample in everything(made) if sample.history]
+    assert {sample.modality for sample in turns} == {Modality.TEXT, Modality.REGION}
+    for sample in turns:
+        (first,) = sample.history
+        assert first.question != sample.question and first.answer.endswith(".")
+        if sample.modality is Modality.TEXT:
+            query = sample.trace[0].query
+            assert query.partition(" of ")[2] in first.answer and query.partition(" of ")[2] not in sample.question
+        elif sample.answer:
+            assert sample.answer not in first.answer or sample.answer in spoken(sample.trace)
+
+
 def test_the_unanswerable_abstains_and_nothing_else_does(made: dict[tuple[Split, int], list[Sample]]) -> None:
     kinds = Counter(sample.kind for sample in everything(made))
     assert kinds["unanswerable"] > 20
@@ -313,7 +326,7 @@ def test_things_are_asked_for_by_their_place_alone() -> None:
     entities, world = a_world(Split.TRAIN)
     rng, scene = Random(4), a_scene((0, 1, 2, 3))
     samples = [
-        one for _ in range(150) for one in make_samples(scene, entities, world, Split.TRAIN, rng, 2)
+        one for _ in range(400) for one in make_samples(scene, entities, world, Split.TRAIN, rng, 2)
     ]
     things = r"(?i)what (do you see|can you see|is|thing is|object is|stands) (on|in|at|to) the "
     animals = r"(?i)animal (is|do you see|can you see|do we have) (on|in|at|to|right|further) "

@@ -11,6 +11,7 @@ from pixsearch.model.data.stage2 import fact, multi_hop, recognition
 from pixsearch.model.data.stage2_elsewhere import place, text
 from pixsearch.model.data.stage2_everyday import everyday
 from pixsearch.model.data.stage2_several import aggregation, comparison, reasoning
+from pixsearch.model.data.turns import same_question, same_thing
 
 FEWEST, MOST = 3, 5  # samples of a scene
 TRIES = 40  # a scene may offer nothing for a kind of question
@@ -34,6 +35,8 @@ _MAKERS: dict[int, dict[Maker, int]] = {
         comparison: 5,
         aggregation: 3,
         reasoning: 4,
+        same_thing: 4,
+        same_question: 4,
         _sees_and_says: 14,
     },
 }

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixsearch.contract.grammar import Modality, Trace
+from pixsearch.contract.tokenizer import Turn
 from pixsearch.model.data.quality import Problem, level
 
 FRAME_WIDTH, FRAME_HEIGHT = 640, 480  # pixels of a composed scene, a common camera size
@@ -132,3 +133,4 @@ class Sample:
     target: int | None = None  # index into Scene.placed of the thing asked about
     entity: str | None = None  # id of the entity that answers
     accepted: tuple[str, ...] = field(default=())  # other spellings of the answer that count as right
+    history: tuple[Turn, ...] = ()  # earlier turns about the scene
