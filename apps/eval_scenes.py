@@ -44,7 +44,16 @@ DATA = Path("data")
 RECALL_AT = 10
 STAGE = 2
 MADE_UP = "made-up/"  # how ids of entities begin that only the scene pack holds
-ABLATIONS = {"no_search": 0, "budget_1": 1}
+# What the assistant may do in each ablation, as arguments of `ask`.
+ABLATIONS: dict[str, dict[str, Any]] = {
+    "no_search": {"budget": 0},
+    "text_only": {"modalities": {Modality.TEXT}},
+    "image_only": {"modalities": {Modality.IMAGE}},
+    "region_only": {"modalities": {Modality.REGION}},
+    "budget_1": {"budget": 1},
+    "budget_3": {"budget": 3},
+    "budget_4": {"budget": 4},
+}
 
 
 @dataclass(frozen=True)
@@ -90,12 +99,12 @@ def evaluate_scenes(
     """
     bundle, started = Bundle.load(bundle_folder or default_bundle()), time.monotonic()
     with _opened(bundle, split, data) as (libraries, materials):
-        rows = _run(libraries, materials, limit or SCENES, None, "scenes")
+        rows = _run(libraries, materials, limit or SCENES, {}, "scenes")
         more = (
             {
                 "ablation": {
-                    name: _metrics(_run(libraries, materials, limit or SCENES, budget, name))
-                    for name, budget in ABLATIONS.items()
+                    name: _metrics(_run(libraries, materials, limit or SCENES, allowed, name))
+                    for name, allowed in ABLATIONS.items()
                 }
             }
             if ablation
@@ -114,7 +123,8 @@ def scene_answers(
 
     with _opened(Bundle.load(bundle_folder or default_bundle()), split, data) as (libraries, materials):
         for scene, sample in _questions(materials, count):
-            answer = libraries.for_sample(sample).ask(scene.frame, sample.question, point=sample.point)
+            assistant = libraries.for_sample(sample)
+            answer = assistant.ask(scene.frame, sample.question, sample.point, history=sample.history)
             yield answer, judge(answer.answer, sample)
 
 
@@ -159,20 +169,20 @@ def _questions(materials: "Materials", count: int) -> Iterator[tuple["Scene", "S
 
 
 def _run(
-    libraries: _Libraries, materials: "Materials", count: int, budget: int | None, label: str
+    libraries: _Libraries, materials: "Materials", count: int, allowed: dict[str, Any], label: str
 ) -> list[SceneRow]:
     with click.progressbar(
         _questions(materials, count), count, label=label, file=sys.stderr, show_pos=True
     ) as bar:
-        return [_ask(libraries.for_sample(sample), scene, sample, budget) for scene, sample in bar]
+        return [_ask(libraries.for_sample(sample), scene, sample, allowed) for scene, sample in bar]
 
 
-def _ask(assistant: Assistant, scene: "Scene", sample: "Sample", budget: int | None) -> SceneRow:
+def _ask(assistant: Assistant, scene: "Scene", sample: "Sample", allowed: dict[str, Any]) -> SceneRow:
     from pixsearch.model.data.judge import judge
 
     perception = assistant.perceive(scene.frame)
     answer = assistant.ask(
-        scene.frame, sample.question, point=sample.point, budget=budget, perception=perception
+        scene.frame, sample.question, sample.point, perception=perception, history=sample.history, **allowed
     )
     region = _first_region(answer)
     searched = tuple(search.modality for search in answer.searches)

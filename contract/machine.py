@@ -4,12 +4,13 @@
                           └── words (QUERY) ── </search> ──────────────────┘
 """
 
+from collections.abc import Collection
 from enum import Enum, auto
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pixsearch.contract.grammar import MalformedTrace
+from pixsearch.contract.grammar import MalformedTrace, Modality
 from pixsearch.contract.tokenizer import Tokenizer
 
 DEFAULT_BUDGET = 2  # searches a question; the paper's budget ablation gains almost nothing beyond two
@@ -35,7 +36,9 @@ class TraceMachine:
     so that a search is never the last thing said. After `expire()` no search may be opened.
     """
 
-    def __init__(self, tokenizer: Tokenizer, budget: int = DEFAULT_BUDGET) -> None:
+    def __init__(self, tokenizer: Tokenizer, budget: int = DEFAULT_BUDGET,
+                 modalities: Collection[Modality] = frozenset(Modality)) -> None:
+        """budget : searches that may be opened; modalities : of what sort they may be."""
         if budget < 0:
             raise ValueError(f"budget must be at least 0, got {budget}")
         special = self._special = tokenizer.special
@@ -48,6 +51,7 @@ class TraceMachine:
         self.searches_left = budget
         self._length = 0  # words since the last special token
         self._said_words = False
+        self._modalities = frozenset(modalities)
 
     def _only(self, *ids: int) -> NDArray[np.bool_]:
         mask = np.zeros(self._size, dtype=np.bool_)
@@ -60,18 +64,22 @@ class TraceMachine:
             return self._follow[self.state]
         special = self._special
         if self.state is State.PAYLOAD:
-            mask = self._words.copy()
-            mask[special.image] = True
-            mask[special.region] = self._said_words
+            mask = self._words.copy() if Modality.TEXT in self._modalities else self._only()
+            mask[special.image] = Modality.IMAGE in self._modalities
+            mask[special.region] = self._may_cut_out()
             return mask
         if self.state is State.QUERY:
             mask = self._words.copy() if self._length < MAX_QUERY_TOKENS else self._only()
             mask[special.search_end] = True
             return mask
         mask = self._words.copy() if self._length < MAX_TEXT_TOKENS else self._only()
-        mask[special.search] = self.searches_left > 0
+        without_words = self._modalities - {Modality.REGION}
+        mask[special.search] = self.searches_left > 0 and bool(without_words or self._may_cut_out())
         mask[special.eos] = self._length > 0
         return mask
+
+    def _may_cut_out(self) -> bool:
+        return self._said_words and Modality.REGION in self._modalities
 
     def push(self, token: int) -> None:
         """Take the next token. Raises MalformedTrace when it is not allowed."""

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -53,7 +53,8 @@ class Assistant:
 
     def ask(self, frame: NDArray[np.uint8], question: str, point: Sequence[float] | None = None,
             box: Sequence[float] | None = None, budget: int | None = None,
-            perception: Perception | None = None, history: Sequence[Turn] = ()) -> Answer:
+            perception: Perception | None = None, history: Sequence[Turn] = (),
+            modalities: Collection[Modality] = frozenset(Modality)) -> Answer:
         """Answer a question about a frame.
 
         frame      : uint8 RGB, shape (H, W, 3)
@@ -61,6 +62,7 @@ class Assistant:
         budget     : searches allowed; None takes the assistant's
         perception : of this frame, when it is encoded already
         history    : earlier turns about it, oldest first
+        modalities : what may be searched with
         Raises Fault for a question, point or box that cannot be used.
         """
         question = check_question(question)
@@ -74,7 +76,7 @@ class Assistant:
         search = Retriever(self.bundle, self.library, perception, question, at, inside, watch)
         with watch.measure("language"):
             tokenizer = self.bundle.tokenizer
-            machine = TraceMachine(tokenizer, self._budget if budget is None else budget)
+            machine = TraceMachine(tokenizer, self._budget if budget is None else budget, modalities)
             language = BundleLanguage(self.bundle, perception.image_tokens)
             decoder = Decoder(language, tokenizer, machine, search,
                               deadline=watch.started + self._deadline_s, clock=self._clock)

@@ -30,12 +30,14 @@ class RandomLanguage:
         return logits.astype(np.float32), np.zeros((len(ids), 2), np.float32)
 
 
-def walk(seed: int, budget: int, evidence: str, deadline: float = np.inf) -> tuple[Decoded, RandomLanguage]:
+def walk(
+    seed: int, budget: int, evidence: str, deadline: float = np.inf, modalities=frozenset(Modality)
+) -> tuple[Decoded, RandomLanguage]:
     language, ticks = RandomLanguage(seed), iter(range(10**6))
     decoder = Decoder(
         language,
         TOKENIZER,
-        TraceMachine(TOKENIZER, budget),
+        TraceMachine(TOKENIZER, budget, modalities),
         lambda request: evidence,
         deadline=deadline,
         clock=lambda: float(next(ticks)),
@@ -56,6 +58,13 @@ def test_any_walk_over_allowed_tokens_is_a_trace_within_its_budget(
     assert not (isinstance(first, Search) and first.modality is Modality.REGION), (
         "a region needs words before it"
     )
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32), st.sets(st.sampled_from(Modality)))
+def test_only_allowed_sorts_of_search_are_opened(seed: int, modalities: set[Modality]) -> None:
+    decoded, _ = walk(seed, 4, "facts", modalities=modalities)
+    assert {one.modality for one in decoded.trace if isinstance(one, Search)} <= modalities
 
 
 @settings(max_examples=30, deadline=None)

@@ -33,7 +33,7 @@ def photos(
 @evaluation.command()
 @click.option("--split", type=SPLITS, default="test", show_default=True, help="Which held-out split.")
 @click.option("--limit", type=click.IntRange(min=1), help="Ask about only this many scenes.")
-@click.option("--ablation", is_flag=True, help="Score again without searches and with one.")
+@click.option("--ablation", is_flag=True, help="Score again with fewer sorts of search, and with other budgets.")
 @click.option(
     "--data", type=PATH, default=DATA, show_default=True, help="The folder that `make data` filled."
 )
