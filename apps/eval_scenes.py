@@ -5,13 +5,15 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from pixsearch.apps.baselines import GivenMask, SalientCutter
 from pixsearch.apps.defaults import EVERYDAY_PACK
 from pixsearch.apps.extras import needs_extra
 from pixsearch.apps.scene_packs import write_scene_pack
@@ -32,6 +34,7 @@ from pixsearch.edge.answer import Answer, SearchRecord
 from pixsearch.edge.assistant import Assistant
 from pixsearch.edge.bundle import Bundle, default_bundle
 from pixsearch.edge.embedder import BundleEmbedder
+from pixsearch.edge.perception import Perception
 from pixsearch.index.pack import Pack
 from pixsearch.index.search import Library
 
@@ -44,15 +47,31 @@ DATA = Path("data")
 RECALL_AT = 10
 STAGE = 2
 MADE_UP = "made-up/"  # how ids of entities begin that only the scene pack holds
-# What the assistant may do in each ablation, as arguments of `ask`.
-ABLATIONS: dict[str, dict[str, Any]] = {
-    "no_search": {"budget": 0},
-    "text_only": {"modalities": {Modality.TEXT}},
-    "image_only": {"modalities": {Modality.IMAGE}},
-    "region_only": {"modalities": {Modality.REGION}},
-    "budget_1": {"budget": 1},
-    "budget_3": {"budget": 3},
-    "budget_4": {"budget": 4},
+
+
+@dataclass(frozen=True)
+class Way:
+    """How the assistant is asked.
+
+    allowed : what it may do, as arguments of `ask`
+    cuts    : whose masks region searches cut out: the assistant's "own", the "true" ones, or what is "salient"
+    """
+
+    allowed: dict[str, Any] = field(default_factory=dict)
+    cuts: str = "own"
+
+
+FULL = Way()
+ABLATIONS = {
+    "no_search": Way({"budget": 0}),
+    "text_only": Way({"modalities": {Modality.TEXT}}),
+    "image_only": Way({"modalities": {Modality.IMAGE}}),
+    "region_only": Way({"modalities": {Modality.REGION}}),
+    "budget_1": Way({"budget": 1}),
+    "budget_3": Way({"budget": 3}),
+    "budget_4": Way({"budget": 4}),
+    "salient_mask": Way(cuts="salient"),
+    "oracle_mask": Way(cuts="true"),
 }
 
 
@@ -99,17 +118,10 @@ def evaluate_scenes(
     """
     bundle, started = Bundle.load(bundle_folder or default_bundle()), time.monotonic()
     with _opened(bundle, split, data) as (libraries, materials):
-        rows = _run(libraries, materials, limit or SCENES, {}, "scenes")
-        more = (
-            {
-                "ablation": {
-                    name: _metrics(_run(libraries, materials, limit or SCENES, allowed, name))
-                    for name, allowed in ABLATIONS.items()
-                }
-            }
-            if ablation
-            else {}
-        )
+        run = partial(_run, libraries, materials, limit or SCENES, data)
+        rows = run(FULL, "scenes")
+        ablations = {name: _metrics(run(way, name)) for name, way in ABLATIONS.items()} if ablation else {}
+        more = {"ablation": ablations} if ablation else {}
     return benchmark(
         "scenes", len(rows), bundle.name, time.monotonic() - started, _metrics(rows), split=split, **more
     )
@@ -169,20 +181,23 @@ def _questions(materials: "Materials", count: int) -> Iterator[tuple["Scene", "S
 
 
 def _run(
-    libraries: _Libraries, materials: "Materials", count: int, allowed: dict[str, Any], label: str
+    libraries: _Libraries, materials: "Materials", count: int, data: Path, way: Way, label: str
 ) -> list[SceneRow]:
+    salient = SalientCutter(data) if way.cuts == "salient" else None
     with click.progressbar(
         _questions(materials, count), count, label=label, file=sys.stderr, show_pos=True
     ) as bar:
-        return [_ask(libraries.for_sample(sample), scene, sample, allowed) for scene, sample in bar]
+        return [_ask(libraries.for_sample(sample), scene, sample, way, salient) for scene, sample in bar]
 
 
-def _ask(assistant: Assistant, scene: "Scene", sample: "Sample", allowed: dict[str, Any]) -> SceneRow:
+def _ask(
+    assistant: Assistant, scene: "Scene", sample: "Sample", way: Way, salient: SalientCutter | None
+) -> SceneRow:
     from pixsearch.model.data.judge import judge
 
-    perception = assistant.perceive(scene.frame)
+    perception = _perceive(assistant, scene, sample, way, salient)
     answer = assistant.ask(
-        scene.frame, sample.question, sample.point, perception=perception, history=sample.history, **allowed
+        scene.frame, sample.question, sample.point, perception=perception, history=sample.history, **way.allowed
     )
     region = _first_region(answer)
     searched = tuple(search.modality for search in answer.searches)
@@ -204,6 +219,16 @@ def _ask(assistant: Assistant, scene: "Scene", sample: "Sample", allowed: dict[s
         region_rank,
         image_rank,
     )
+
+
+def _perceive(
+    assistant: Assistant, scene: "Scene", sample: "Sample", way: Way, salient: SalientCutter | None
+) -> Perception:
+    if salient:
+        return GivenMask(assistant.bundle, scene.frame, salient(scene.frame))
+    if way.cuts == "true" and sample.target is not None:
+        return GivenMask(assistant.bundle, scene.frame, scene.placed[sample.target].mask)
+    return assistant.perceive(scene.frame)
 
 
 def _first_region(answer: Answer) -> SearchRecord | None:

