@@ -118,7 +118,11 @@ def _two_searches(
 
 def _about_two(kind: str, asking: Asking, pair: tuple[_Known, _Known], **fields: str) -> str:
     first, second = pair
-    return ask(kind, asking.split, asking.rng, Words(first.reference.words), y=second.reference.words, **fields)[0]
+    words = Words(first.reference.words)
+    question, _ = ask(
+        kind, asking.split, asking.rng, words, table="ask", keep_case=False, y=second.reference.words, **fields
+    )
+    return question
 
 
 def _pair(asking: Asking) -> tuple[_Known, _Known] | None:
