@@ -1,6 +1,7 @@
 """Pictures of the 3D models, drawn once: some sides for the index, others for scenes, never close to each other."""
 
 import sys
+from collections import deque
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -37,8 +38,7 @@ def draw_models(models: Sequence[Model], folder: Path) -> None:
     """Draw every model: `folder`/CATALOGUE/NAME/index-N.webp and scene-N.webp."""
     drawn = on_all_cores(_draw, folder, models)
     with click.progressbar(drawn, len(models), label="3D models", file=sys.stderr, show_pos=True) as bar:
-        for _ in bar:
-            pass
+        deque(bar, maxlen=0)  # the pictures are on disk; only errors come back
 
 
 def _draw(folder: Path, model: Model) -> None:
