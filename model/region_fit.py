@@ -32,7 +32,7 @@ TEMPERATURE = 0.07
 CLASS_TEMPERATURE = 1.0
 CONTRAST_WEIGHT, CLASS_WEIGHT = 1.0, 1.0
 BATCH, STEPS, RATE = 384, 1500, 2e-3
-PUSH = (0.0, 6.0)  # how far along a classifier row, in rows' mean length
+PUSH = (0.0, 20.0)  # how far along a classifier row, in tenths of a mean feature
 
 
 @dataclass(frozen=True)
