@@ -13,7 +13,7 @@ from pixsearch.model.data.degrade import Camera
 from pixsearch.model.data.quality import Problem, level
 from pixsearch.model.data.records import FRAME_HEIGHT, FRAME_WIDTH, Place, Split, Thing
 from pixsearch.model.data.scenes import SETTINGS, augmented_view, compose, place_view, reference_view
-from pixsearch.model.data.settings import CLOSE_VISIBLE, SceneSettings
+from pixsearch.model.data.settings import CLOSE_VISIBLE, PILE_VISIBLE, SceneSettings
 
 CLEAR = Camera(
     exposure=(1, 1),
@@ -115,6 +115,7 @@ def test_masks_lie_exactly_on_the_pixels_of_their_things(things, places):
             "offset": 0,
             "shadow": 0,
             "close_up": 0,
+            "pile": 0,
             "lens": (0, 0),
             "hand": 0,
         }
@@ -130,7 +131,7 @@ def test_masks_lie_exactly_on_the_pixels_of_their_things(things, places):
 
 def test_a_close_up_is_one_thing_that_fills_much_of_the_frame(things, places):
     close, never = (
-        SceneSettings(**{**vars(SETTINGS[Split.TRAIN]), "close_up": chance}) for chance in (1.0, 0.0)
+        SceneSettings(**{**vars(SETTINGS[Split.TRAIN]), "close_up": chance, "pile": 0}) for chance in (1.0, 0.0)
     )
     sizes = []
     for seed in range(12):
@@ -138,10 +139,18 @@ def test_a_close_up_is_one_thing_that_fills_much_of_the_frame(things, places):
         assert one.visible >= CLOSE_VISIBLE
         sizes.append(max(one.box[2] - one.box[0], one.box[3] - one.box[1]) / FRAME_HEIGHT)
     assert np.median(sizes) > 0.6
-    some = SceneSettings(**{**vars(SETTINGS[Split.TRAIN]), "close_up": 0.3})
+    some = SceneSettings(**{**vars(SETTINGS[Split.TRAIN]), "close_up": 0.3, "pile": 0})
     mixed = [compose(seed, things, places, some).frame for seed in range(20)]
     kept = [np.array_equal(frame, compose(seed, things, places, never).frame) for seed, frame in enumerate(mixed)]
     assert 0 < kept.count(False) < kept.count(True), "scenes that are no close-ups keep their pixels"
+
+
+def test_a_pile_covers_much_of_the_frame_with_many_things(things, places):
+    pile = SceneSettings(**{**vars(SETTINGS[Split.TRAIN]), "close_up": 0.0, "pile": 1.0})
+    scenes = [compose(seed, things, places, pile) for seed in range(12)]
+    assert all(one.visible >= PILE_VISIBLE for scene in scenes for one in scene.placed)
+    assert np.median([len(scene.placed) for scene in scenes]) >= 5
+    assert np.median([sum(one.mask.mean() for one in scene.placed) for scene in scenes]) > 0.5
 
 
 def test_every_thing_stays_visible_and_its_share_is_true(things, places):
@@ -157,6 +166,7 @@ def test_every_thing_stays_visible_and_its_share_is_true(things, places):
             "tilt": 0,
             "skew": 0,
             "close_up": 0,
+            "pile": 0,
             "lens": (0, 0),
             "hand": 0,
         }
@@ -215,7 +225,8 @@ def test_a_lens_bends_frame_and_masks_alike(things, places):
 
 def test_a_hand_hides_no_more_than_it_may_and_is_no_thing(things, places):
     never, always = (
-        SceneSettings(**{**vars(SETTINGS[Split.TRAIN]), "hand": chance, "lens": (0, 0)}) for chance in (0.0, 1.0)
+        SceneSettings(**{**vars(SETTINGS[Split.TRAIN]), "hand": chance, "lens": (0, 0), "pile": 0})
+        for chance in (0.0, 1.0)
     )
     changed = 0
     for seed in range(12):
@@ -228,7 +239,8 @@ def test_a_hand_hides_no_more_than_it_may_and_is_no_thing(things, places):
 
 def test_problems_have_levels(things, places):
     dark = replace(CLEAR, exposure=(0.15, 0.15), blur_chance=1.0, blur_pixels=(4, 4))
-    settings = replace(SETTINGS[Split.TRAIN], camera=dark, tilt=0.0, side=(0.5, 0.5), outside=1.0, close_up=0.0)
+    settings = replace(SETTINGS[Split.TRAIN], camera=dark, tilt=0.0, side=(0.5, 0.5), outside=1.0, close_up=0.0,
+                       pile=0.0)
     found = [compose(seed, things[:1], places, settings) for seed in range(10)]
     assert {tuple(scene.problems.values()) for scene in found} == {(3, 1, 0)}
     levels = {one.problems[Problem.TRUNCATION] for scene in found for one in scene.placed}

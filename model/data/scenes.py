@@ -17,7 +17,16 @@ from pixsearch.model.data.hands import draw_hand
 from pixsearch.model.data.lens import through_lens
 from pixsearch.model.data.quality import Problem, level
 from pixsearch.model.data.records import FRAME_HEIGHT, FRAME_WIDTH, Place, Placed, Scene, Thing
-from pixsearch.model.data.settings import CLOSE_SIDE, CLOSE_VISIBLE, SETTINGS, SceneSettings
+from pixsearch.model.data.settings import (
+    CLOSE_SIDE,
+    CLOSE_VISIBLE,
+    PILE_COUNTS,
+    PILE_KIND,
+    PILE_SIDE,
+    PILE_VISIBLE,
+    SETTINGS,
+    SceneSettings,
+)
 from pixsearch.model.data.views import augmented_view, draw_patch, place_view, reference_view
 
 __all__ = ["SETTINGS", "SceneSettings", "augmented_view", "compose", "place_view", "reference_view"]
@@ -25,7 +34,7 @@ __all__ = ["SETTINGS", "SceneSettings", "augmented_view", "compose", "place_view
 ATTEMPTS = 16  # to find a spot for a thing before it is left out
 MIN_MASK_PIXELS = 48  # a visible mask below that cannot be judged
 HAND_LENGTH = (0.5, 1.0)  # of the frame's height, sleeve included
-CLOSE_UP = 1  # the number of the generator that draws it
+ARRANGEMENT = 1  # the number of the generator that draws close-ups and piles: other scenes stay as they were
 SAME_NOUN = 0.6  # of the scenes with rivals: two of one noun; else two of one category
 
 
@@ -39,8 +48,7 @@ def compose(seed: int, things: Sequence[Thing], places: Sequence[Place], setting
     if not things or not places or len({one.split for one in things} | {one.split for one in places}) != 1:
         raise ValueError("a scene takes things and places of one split, at least one of each")
     rng = np.random.default_rng(seed)
-    if np.random.default_rng([seed, CLOSE_UP]).random() < settings.close_up:  # other scenes stay as they were
-        settings = replace(settings, counts=(1.0,), side=CLOSE_SIDE, visible=CLOSE_VISIBLE)
+    settings, things = _arranged(seed, settings, things)
     place = places[int(rng.integers(len(places)))]
     tilt = rng.uniform(-settings.tilt, settings.tilt)
     frame = cutouts.crop(
@@ -71,6 +79,23 @@ def compose(seed: int, things: Sequence[Thing], places: Sequence[Place], setting
     return Scene(seed, frame, place, tuple(placed), problems)
 
 
+def _arranged(
+    seed: int, settings: SceneSettings, things: Sequence[Thing]
+) -> tuple[SceneSettings, Sequence[Thing]]:
+    """What a close-up or a pile is made from, where chance makes the scene one."""
+    rng = np.random.default_rng([seed, ARRANGEMENT])
+    chance = rng.random()
+    if chance < settings.close_up:
+        return replace(settings, counts=(1.0,), side=CLOSE_SIDE, visible=CLOSE_VISIBLE), things
+    if chance < settings.close_up + settings.pile:
+        kind = things[int(rng.integers(len(things)))].category
+        alike = [thing for thing in things if thing.category == kind]
+        several = len(alike) >= len(PILE_COUNTS) and rng.random() < PILE_KIND
+        pile = replace(settings, counts=PILE_COUNTS, side=PILE_SIDE, visible=PILE_VISIBLE, occluding=1.0)
+        return pile, alike if several else things
+    return settings, things
+
+
 @dataclass
 class _Layer:
     """A thing, or a hand, at its spot, far ones first. `visible` shrinks as nearer ones are added."""
@@ -92,10 +117,11 @@ def _choose(things: Sequence[Thing], settings: SceneSettings, rng: np.random.Gen
     if count > 1 and rng.random() < settings.rivals:
         chosen = _rivals(things, settings, rng)
     for _ in range(ATTEMPTS):
-        chosen = list({thing.id: thing for thing in chosen}.values())
         if len(chosen) >= count:
             break
-        chosen.append(_draw(things, settings, rng))
+        drawn = _draw(things, settings, rng)
+        if all(thing.id != drawn.id for thing in chosen):
+            chosen.append(drawn)
     return [chosen[index] for index in rng.permutation(len(chosen))]
 
 

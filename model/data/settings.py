@@ -26,6 +26,7 @@ class SceneSettings:
     shadow: float  # chance of a contact shadow
     visible: float  # least visible share of every thing
     close_up: float  # chance of a scene of one thing that fills the frame, as in photographs of one animal
+    pile: float  # chance of a scene of big things that lie edge to edge, as on a market stall
     hand: float  # chance that the wearer's hand reaches into the frame
     lens: Range  # strength of the wide-angle lens, see `lens.through_lens`
     tilt: float  # largest rotation of the camera in degrees
@@ -53,7 +54,8 @@ TRAINING = SceneSettings(
     lens=(0, 0.3),
     tilt=10,
     zoom=(0.5, 0.95),
-    close_up=0.2,
+    close_up=0.18,
+    pile=0.14,
     camera=Camera(
         exposure=(0.65, 1.35),
         dark_chance=0.15,
@@ -86,6 +88,7 @@ VALIDATION = SceneSettings(
     tilt=11,
     zoom=(0.45, 0.9),
     close_up=0.0,
+    pile=0.0,
     camera=Camera(
         exposure=(0.6, 1.4),
         dark_chance=0.18,
@@ -118,6 +121,7 @@ TEST = SceneSettings(
     tilt=14,
     zoom=(0.4, 0.85),
     close_up=0.0,
+    pile=0.0,
     camera=Camera(
         exposure=(0.55, 1.5),
         dark_chance=0.22,
@@ -133,3 +137,6 @@ SETTINGS: dict[Split, SceneSettings] = {Split.TRAIN: TRAINING, Split.VALIDATION:
 
 WILD_DEGREES = 70.0
 CLOSE_SIDE, CLOSE_VISIBLE = (0.7, 1.5), 0.35  # of a close-up's thing: longest side, least visible share
+PILE_COUNTS = (0, 0, 0, 0, 0, 0, 0.2, 0.2, 0.2, 0.2, 0.1, 0.1)  # as `counts`
+PILE_SIDE, PILE_VISIBLE = (0.4, 0.7), 0.3
+PILE_KIND = 0.6  # of the piles: all of one category
