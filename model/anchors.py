@@ -15,8 +15,9 @@ from pixsearch.contract.tokenizer import Tokenizer
 from pixsearch.model.corpus import Corpus
 from pixsearch.model.losses import Anchors
 from pixsearch.model.network import PixSearch
+from pixsearch.model.tagger import pool_span
 
-PHRASES_AT_ONCE = 64
+PHRASES_AT_ONCE = 128
 
 
 def phrases_of(corpora: Sequence[Corpus], words: Iterable[str]) -> list[str]:
@@ -35,7 +36,7 @@ def load_anchors(folder: Path, model: PixSearch, tokenizer: Tokenizer, phrases: 
     """The anchors of `phrases`, fitted unless `folder` has kept them from an earlier run."""
     key = hashlib.sha256(json.dumps(phrases).encode())
     for tensor in model.language.state_dict().values():  # anchors of other weights are other anchors
-        key.update(tensor.contiguous().numpy())
+        key.update(tensor.cpu().contiguous().numpy())
     path = folder / f"{model.size.name}-{key.hexdigest()[:16]}.safetensors"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -43,22 +44,26 @@ def load_anchors(folder: Path, model: PixSearch, tokenizer: Tokenizer, phrases: 
         save_file({"means": fit_anchors(model, tokenizer, phrases)}, partial)
         partial.replace(path)
     means = load_file(path)["means"]
-    return Anchors(dict(zip(phrases, means, strict=True)), float(means.var(dim=0).mean()))
+    rows = {phrase: row for row, phrase in enumerate(phrases)}
+    return Anchors(rows, means.to(model.device), float(means.var(dim=0).mean()))
 
 
 @torch.inference_mode()
 def fit_anchors(model: PixSearch, tokenizer: Tokenizer, phrases: list[str]) -> torch.Tensor:
     """Mean last hidden state of every phrase, read on its own by the language model as it is now: (P, width)."""
-    blank = torch.zeros(1, 1, model.size.width)
+    blank = torch.zeros(1, 1, model.size.width, device=model.device)
     means: list[torch.Tensor] = []
     with click.progressbar(length=len(phrases), label="anchors", file=sys.stderr) as bar:
         for start in range(0, len(phrases), PHRASES_AT_ONCE):
             chunk = phrases[start:start + PHRASES_AT_ONCE]
             tokens = [tokenizer.encode(phrase) for phrase in chunk]
             ids = torch.full((len(chunk), 1 + max(map(len, tokens))), tokenizer.special.pad)
+            words = torch.zeros(ids.shape)
             for row, one in enumerate(tokens):
                 ids[row, :1 + len(one)] = torch.tensor([tokenizer.special.bos, *one])
+                words[row, 1:1 + len(one)] = 1.0
+            ids, words = ids.to(model.device), words.to(model.device)
             hidden, _ = model.language(model.language.embed(ids, blank.expand(len(chunk), -1, -1)))
-            means += [hidden[row, 1:1 + len(one)].mean(dim=0) for row, one in enumerate(tokens)]
+            means.append(pool_span(hidden, words).cpu())
             bar.update(len(chunk))
-    return torch.stack(means)
+    return torch.cat(means)

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Container, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -18,12 +18,13 @@ from pixsearch.model.corpus import Corpus
 from pixsearch.model.data.records import FRAME_HEIGHT, FRAME_WIDTH, Sample
 from pixsearch.model.layout import layout_of
 from pixsearch.model.masks import Prompts
-from pixsearch.model.vision import Features
 
 IGNORED = -100
 POINT_CHANCE, BOX_CHANCE, PREVIOUS_CHANCE = 0.25, 0.1, 0.1  # of prompts that the question did not come with
 OTHERS_A_SCENE, SIGHT_A_SCENE = 2, 4  # queries beside the sample's own; without a language pass
 SLOPPY_BOX = 0.08  # of a box's side that a corner may be off
+NO_NOUN = -1
+MOST_THINGS = 256  # in a scene
 _SIDES = re.compile(r"\b(?:left|right)(?=most\b|\b)")
 
 
@@ -35,34 +36,19 @@ class Segment(NamedTuple):
     spans: list[tuple[int, int]]
 
 
-@dataclass
-class Batch:
-    """B sequences of T tokens, G tagged segments of S words, N span queries."""
+class SceneRows(NamedTuple):
+    """B scenes of a corpus."""
 
-    ids: Tensor  # (B, T)
-    lengths: list[int]  # of the sequences, without padding
-    labels: Tensor  # (B, T): the id itself where the language loss counts, else IGNORED
-    features: Features
-    layout: Tensor  # (B, LAYOUT_CHANNELS, m, m)
-    segment_rows: Tensor  # (G,)
-    segment_positions: Tensor  # (G, S)
-    segment_valid: Tensor  # (G, S) float
-    tags: Tensor  # (G, S), IGNORED for padding
-    query_segments: Tensor  # (N,) into the segments
-    query_spans: Tensor  # (N, S) float weights
-    gold: Tensor  # (N, M, M) coverage
-    prompts: Prompts
-    phrases: list[str]  # the words of each span
-    concepts: Tensor  # (N, CLASSES) bool: which classes the span's noun covers; no row set where it names none
-    nouns: list["Noun"]
-    other: "Others"
+    rows: list[int]  # of the corpus's features
+    mirrored: list[bool]  # which of them are turned left to right
+    layout: Tensor  # (B, LAYOUT_CHANNELS, m, m): what stands where in them
 
 
-class Noun(NamedTuple):
-    """What a span says of how its thing looks."""
+class Nouns(NamedTuple):
+    """What N spans say of how their things look."""
 
-    word: str | None  # None where it names no thing of a narrow sort
-    thing: tuple[int, int]  # scene and number of the thing: two spans may mean the same one
+    words: Tensor  # (N,) int64, the same for the same noun; NO_NOUN where a span names no thing of a narrow sort
+    things: Tensor  # (N,) int64, the same for the same thing of the same scene: two spans may mean the same one
 
 
 class Others(NamedTuple):
@@ -73,7 +59,28 @@ class Others(NamedTuple):
     gold: Tensor  # (M, M, M) coverage
     prompts: Prompts
     concepts: Tensor  # (M, CLASSES)
-    nouns: list[Noun]
+    nouns: Nouns
+
+
+class Batch(NamedTuple):
+    """B sequences of T tokens, G tagged segments of S words, N span queries."""
+
+    ids: Tensor  # (B, T)
+    lengths: list[int]  # of the sequences, without padding
+    labels: Tensor  # (B, T): the id itself where the language loss counts, else IGNORED
+    scenes: SceneRows
+    segment_rows: Tensor  # (G,)
+    segment_positions: Tensor  # (G, S)
+    segment_valid: Tensor  # (G, S) float
+    tags: Tensor  # (G, S), IGNORED for padding
+    query_segments: Tensor  # (N,) into the segments
+    query_spans: Tensor  # (N, S) float weights
+    gold: Tensor  # (N, M, M) coverage
+    prompts: Prompts
+    phrases: list[str]  # the words of each span
+    concepts: Tensor  # (N, CLASSES) bool: which classes the span's noun covers; no row set where it names none
+    nouns: Nouns
+    other: Others
 
 
 class Encoded(NamedTuple):
@@ -136,27 +143,21 @@ def make_batch(samples: Sequence[Sample], corpus: Corpus, tokenizer: Tokenizer, 
                     ) if asked else np.zeros((0, MASK_PIXELS, MASK_PIXELS), np.float32)
     named = [sample.spans[number] for sample, number in asked]
     return Batch(
-        ids, [len(one.ids) for one in encoded], labels, *make_scenes(samples, corpus), rows, positions, valid, tags,
+        ids, [len(one.ids) for one in encoded], labels, make_scenes(samples, corpus), rows, positions, valid, tags,
         torch.tensor([segment for segment, _, _ in queries], dtype=torch.long), spans, torch.from_numpy(gold),
         _prompts([sample for sample, _ in asked], gold, rng),
         [_words(sample, number) for sample, number in asked],
-        concepts.rows([span.concept for span in named]), [_noun(sample, number, concepts) for sample, number in asked],
+        concepts.rows([span.concept for span in named]), _nouns(asked, concepts),
         make_others(samples, corpus, concepts, rng, OTHERS_A_SCENE))
 
 
-def make_scenes(samples: Sequence[Sample], corpus: Corpus, mirrored: Sequence[bool] = ()) -> tuple[Features, Tensor]:
-    """What the trunk saw of the samples' scenes, and what stands where in them (B, LAYOUT_CHANNELS, m, m).
-
-    mirrored : which scenes to turn left to right, none by default; the trunk's own view of a mirrored frame differs
-        little from the mirrored view
-    """
-    features = corpus.scene_features([corpus.scene_of(sample) for sample in samples])
+def make_scenes(samples: Sequence[Sample], corpus: Corpus, mirrored: Sequence[bool] = ()) -> SceneRows:
+    """The samples' scenes; `mirrored` ones, none by default, are turned left to right."""
     things = [corpus.things(sample) for sample in samples]
     for row in np.flatnonzero(mirrored):
         things[row] = np.ascontiguousarray(things[row][..., ::-1])
-        for level in features:
-            level[row] = level[row].flip(-1)
-    return features, torch.stack([layout_of(masks, FRAME_PIXELS // 16) for masks in things])
+    return SceneRows([corpus.scene_of(sample) for sample in samples], list(mirrored) or [False] * len(samples),
+                     torch.stack([layout_of(masks, FRAME_PIXELS // 16) for masks in things]))
 
 
 def make_others(samples: Sequence[Sample], corpus: Corpus, concepts: Concepts, rng: np.random.Generator,
@@ -181,7 +182,7 @@ def make_others(samples: Sequence[Sample], corpus: Corpus, concepts: Concepts, r
         [mirror_words(one) if turn else one for turn, one in zip(turned, words, strict=True)], torch.from_numpy(gold),
         _prompts([sample for _, sample, _ in chosen], gold, rng, turned),
         concepts.rows([sample.spans[number].concept for _, sample, number in chosen]),
-        [_noun(sample, number, concepts) for _, sample, number in chosen])
+        _nouns([(sample, number) for _, sample, number in chosen], concepts))
 
 
 def can_mirror(sample: Sample, corpus: Corpus, known: Container[str]) -> bool:
@@ -194,10 +195,14 @@ def mirror_words(words: str) -> str:
     return _SIDES.sub(lambda side: "right" if side[0] == "left" else "left", words)
 
 
-def _noun(sample: Sample, number: int, concepts: Concepts) -> Noun:
-    span = sample.spans[number]
-    narrow = span.concept is not None and not concepts.is_kind(span.concept)
-    return Noun(span.concept if narrow else None, (sample.scene_seed, span.target))
+def _nouns(referred: Sequence[tuple[Sample, int]], concepts: Concepts) -> Nouns:
+    """Of spans: (sample, number of the span)."""
+    words = [sample.spans[number].concept for sample, number in referred]
+    return Nouns(
+        torch.tensor([NO_NOUN if word is None or concepts.is_kind(word) else crc32(word.encode()) for word in words],
+                     dtype=torch.long),
+        torch.tensor([sample.scene_seed * MOST_THINGS + sample.spans[number].target for sample, number in referred],
+                     dtype=torch.long))
 
 
 def _words(sample: Sample, number: int) -> str:
@@ -260,3 +265,15 @@ def _prompts(samples: Sequence[Sample], gold: np.ndarray, rng: np.random.Generat
             earlier = np.roll(gold[row], tuple(shift), axis=(0, 1))
             previous[row, 0] = (earlier * 2 - 1) * rng.uniform(2, 6)
     return Prompts(torch.from_numpy(point), torch.from_numpy(box), torch.from_numpy(previous))
+
+
+Nested = TypeVar("Nested")
+
+
+def on_device(value: Nested, device: torch.device) -> Nested:
+    """The same named tuples with their tensors on a device."""
+    if isinstance(value, Tensor):
+        return value.to(device, non_blocking=True)  # type: ignore[return-value]
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(on_device(one, device) for one in value))
+    return value

@@ -36,7 +36,7 @@ class Checkpoint:
 def save_model(folder: Path, checkpoint: Checkpoint) -> None:
     """Write a model folder, whole or not at all. Weights are float16 where that loses nothing that training needs."""
     with atomic_directory(folder) as temporary:
-        state = {name: tensor.detach().to(torch.float32).contiguous()
+        state = {name: tensor.detach().to("cpu", torch.float32).contiguous()
                  for name, tensor in checkpoint.model.state_dict().items()}
         save_file(state, temporary / WEIGHTS_FILE)
         checkpoint.backend.save(str(temporary / TOKENIZER_FILE))
@@ -96,5 +96,5 @@ def load_progress(path: Path, model: PixSearch, optimiser: torch.optim.Optimizer
                 parameter.copy_(tensors[f"weight/{name}"])
             if f"step/{name}" in tensors:  # what no step has moved yet has no moments
                 optimiser.state[parameter] = {
-                    key: tensors[f"{key}/{name}"] for key in ("step", "exp_avg", "exp_avg_sq")}
+                    key: tensors[f"{key}/{name}"].to(parameter.device) for key in ("step", "exp_avg", "exp_avg_sq")}
     return int(tensors["step"])

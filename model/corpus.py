@@ -6,6 +6,7 @@ crops that the region head is fitted on.
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
@@ -76,7 +77,8 @@ class Corpus:
     """Scenes of one split as the training loop reads them."""
 
     def __init__(self, folder: Path) -> None:
-        self.features = Features(*(np.load(folder / f"{level}.npy", mmap_mode="r") for level in LEVELS))
+        self.features = Features(*(torch.from_numpy(np.load(folder / f"{level}.npy", mmap_mode="c"))
+                                   for level in LEVELS))  # float16, on the disk until they are asked for
         self.masks: NDArray[np.uint8] = np.load(folder / "masks.npy", mmap_mode="r")  # (all things, M, M) coverage
         lines = (folder / "samples.jsonl").read_text().splitlines()
         samples = [_sample_from(json.loads(line)) for line in lines]
@@ -103,9 +105,20 @@ class Corpus:
         """Row of the sample's scene in `features`."""
         return sample.scene_seed - self.first_seed
 
-    def scene_features(self, rows: list[int]) -> Features:
-        """Trunk features of scenes, float32."""
-        return Features(*(torch.from_numpy(np.asarray(level[rows], dtype=np.float32)) for level in self.features))
+    def to(self, device: torch.device) -> None:
+        """Bring the features into a device's memory: 1.1 MB a scene of EfficientNet-Lite0."""
+        self.features = Features(*(level.to(device) for level in self.features))
+
+    def scene_features(self, rows: list[int], mirrored: Sequence[bool] = ()) -> Features:
+        """Trunk features of scenes, float32, where the features are; `mirrored` ones are turned left to right.
+
+        The trunk's own view of a mirrored frame differs little from the mirrored view.
+        """
+        features = Features(*(level[rows].float() for level in self.features))
+        for row in np.flatnonzero(mirrored):
+            for level in features:
+                level[row] = level[row].flip(-1)
+        return features
 
     def mask(self, sample: Sample, thing: int) -> NDArray[np.float32]:
         """Coverage 0..1 of a thing of the sample's scene, (MASK_PIXELS, MASK_PIXELS) of the letterboxed square."""

@@ -156,11 +156,17 @@ class Language(nn.Module):
         return self.norm(x), Cache(torch.stack(keys), torch.stack(values))
 
     def read(self, ids: Tensor, lengths: Sequence[int], image_tokens: Tensor) -> Tensor:
-        """Ids (B, T) whose rows have `lengths` tokens and then padding → last hidden states, zero in the padding.
+        """Ids (B, T) whose rows have `lengths` tokens and then padding → last hidden states, zero in the padding."""
+        # a processor pays for every token, a GPU for every call
+        return (self.read_padded if ids.is_cuda else self.read_end_to_end)(ids, lengths, image_tokens)
 
-        All rows are laid end to end: a question that needs no search is a third as long as one that does, so that
-        padding would cost as much as the words.
-        """
+    def read_padded(self, ids: Tensor, lengths: Sequence[int], image_tokens: Tensor) -> Tensor:
+        """All rows at once, padding included: nothing looks at what comes after it."""
+        words = torch.arange(ids.shape[1], device=ids.device) < torch.tensor(lengths, device=ids.device)[:, None]
+        return self(self.embed(ids, image_tokens))[0] * words[..., None]
+
+    def read_end_to_end(self, ids: Tensor, lengths: Sequence[int], image_tokens: Tensor) -> Tensor:
+        """All rows laid end to end without padding, of which there is as much as there are words."""
         parts = [self.embed(ids[row:row + 1, :length], image_tokens[row:row + 1]) for row, length in enumerate(lengths)]
         hidden, _ = self(torch.cat(parts, dim=1), lengths=lengths)
         return pad_sequence(hidden[0].split(list(lengths)), batch_first=True)

@@ -1,15 +1,18 @@
 """The paper's losses over one batch (PixSearch §3.4), and one more that ties names to class prototypes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pixsearch.model.batches import IGNORED, Batch, Noun, Others
+from pixsearch.model.batches import IGNORED, NO_NOUN, Nouns
 from pixsearch.model.layout import layout_loss
 from pixsearch.model.masks import Prompts, cells_inside, every_second, mask_losses
+from pixsearch.model.namings import Namings
 from pixsearch.model.network import PixSearch
+from pixsearch.model.steps import FullStep, SightStep
 from pixsearch.model.tagger import pool_span, tag_loss
 from pixsearch.model.vision import Features
 
@@ -26,12 +29,13 @@ class Anchors:
     squared distance of their means over that variance.
     """
 
-    means: dict[str, Tensor]  # phrase → (width,)
+    rows: dict[str, int]  # of the phrases
+    means: Tensor  # (phrases, width)
     variance: float
 
-    def of(self, phrases: list[str]) -> Tensor:
+    def of(self, phrases: Sequence[str]) -> Tensor:
         """(len(phrases), width)."""
-        return torch.stack([self.means[phrase] for phrase in phrases])
+        return self.means[[self.rows[phrase] for phrase in phrases]]
 
     def divergence(self, phrases: list[str], spans: Tensor) -> Tensor:
         """Mean KL from the anchors of `phrases` to span embeddings (N, width)."""
@@ -47,30 +51,31 @@ def name_loss(model: PixSearch, spans: Tensor, covered: Tensor) -> Tensor:
     return -scores.masked_fill(~covered[known], -torch.inf).logsumexp(dim=-1).mean()
 
 
-def look_loss(model: PixSearch, spans: Tensor, dense: Tensor, gold: Tensor, nouns: list[Noun]) -> Tensor:
+def look_loss(model: PixSearch, spans: Tensor, dense: Tensor, gold: Tensor, nouns: Nouns) -> Tensor:
     """A noun must look like the thing it names and unlike the others of the batch (contrastive, both ways).
 
     spans (N, width), dense (N, R, h, h) region vectors of the spans' scenes, gold (N, M, M) coverage
     """
-    rows = [row for row, noun in enumerate(nouns) if noun.word]
+    rows = (nouns.words != NO_NOUN).nonzero()[:, 0]
     if len(rows) < 2:
         return spans.sum() * 0.0
     cells = F.adaptive_avg_pool2d(gold[rows][:, None], dense.shape[-1])
     seen = F.normalize((dense[rows] * cells).sum(dim=(2, 3)), dim=-1)
     scores = model.decoder.expected_look(spans[rows]) @ seen.T * LOOK_SCALE
-    named = [nouns[row] for row in rows]
-    alike = torch.tensor([[a is not b and (a.word == b.word or a.thing == b.thing) for b in named] for a in named])
-    scores = scores.masked_fill(alike, -torch.inf)
-    gold_row = torch.arange(len(rows))
+    alike = torch.stack([one[:, None] == one[None] for one in (nouns.words[rows], nouns.things[rows])]).any(dim=0)
+    scores = scores.masked_fill(alike.fill_diagonal_(False), -torch.inf)
+    gold_row = torch.arange(len(rows), device=scores.device)
     return (F.cross_entropy(scores, gold_row) + F.cross_entropy(scores.T, gold_row)) / 2
 
 
-def batch_losses(model: PixSearch, batch: Batch, anchors: Anchors) -> dict[str, Tensor]:
-    """All losses of a batch, already weighted; their sum is what training minimises."""
-    image_tokens, detail, context, dense = model.see(batch.features)
-    hidden = model.language.read(batch.ids, batch.lengths, image_tokens)
+def full_losses(model: PixSearch, features: Features, step: FullStep, anchors: Anchors) -> dict[str, Tensor]:
+    """All losses of a step, already weighted; their sum is what training minimises."""
+    batch = step.batch
+    image_tokens, detail, context, dense = model.see(features)
     counted = batch.labels[:, 1:] != IGNORED
-    logits = model.language.logits(hidden[:, :-1][counted])
+    with _half_on_gpu(model.device):
+        hidden = model.language.read(batch.ids, batch.lengths, image_tokens)
+        logits = model.language.logits(hidden[:, :-1][counted])
     losses = {"language": LANGUAGE_WEIGHT * F.cross_entropy(logits, batch.labels[:, 1:][counted])}
 
     words = hidden[batch.segment_rows[:, None], batch.segment_positions] * batch.segment_valid[..., None]
@@ -85,35 +90,37 @@ def batch_losses(model: PixSearch, batch: Batch, anchors: Anchors) -> dict[str, 
     drawn = model.decoder(queries, detail[scenes], context[scenes], dense[scenes], prompts,
                           inside=cells_inside(gold, context.shape[-1]))
     losses |= mask_losses(drawn, gold)
-    losses["layout"] = layout_loss(model.pyramid.layout(context), batch.layout)
+    losses["layout"] = layout_loss(model.pyramid.layout(context), batch.scenes.layout)
     losses["anchor"] = ANCHOR_WEIGHT * anchors.divergence(batch.phrases, spans)
     losses["names"] = NAME_WEIGHT * name_loss(model, queries, torch.cat([batch.concepts, other.concepts]))
-    losses["looks"] = LOOK_WEIGHT * look_loss(model, queries, dense[scenes], gold, batch.nouns + other.nouns)
-    return losses
+    nouns = Nouns(*(torch.cat(pair) for pair in zip(batch.nouns, other.nouns, strict=True)))
+    losses["looks"] = LOOK_WEIGHT * look_loss(model, queries, dense[scenes], gold, nouns)
+    return losses | {"words": naming_loss(model, step.namings)}
 
 
-def sight_losses(model: PixSearch, features: Features, layout: Tensor, other: Others, anchors: Anchors,
-                 words: list[str], covered: Tensor, corner: tuple[int, int]) -> dict[str, Tensor]:
-    """The mask side alone, its words read where the anchors keep them: a cheap start before language trains.
-
-    layout (B, LAYOUT_CHANNELS, m, m); other : as many queries for each scene of `features`
-    words : names without a picture; covered bool (W, CLASSES)
-    corner : masks are compared at every second row and column from here on
-    """
+def sight_losses(model: PixSearch, features: Features, step: SightStep, anchors: Anchors) -> dict[str, Tensor]:
+    """The mask side alone, its words read where the anchors keep them: a cheap start before language trains."""
+    other = step.others
     detail, context = model.pyramid(Features(*(F.dropout2d(level, CHANNELS_DROPPED) for level in features)))
     dense = model.region.dense(features)
     queries = anchors.of(other.phrases)
-    drawn = model.decoder(queries, detail, context[other.rows], dense[other.rows], other.prompts, corner,
+    drawn = model.decoder(queries, detail, context[other.rows], dense[other.rows], other.prompts, step.corner,
                           cells_inside(other.gold, context.shape[-1]))
-    return mask_losses(drawn, every_second(other.gold, corner)) | {
-        "layout": layout_loss(model.pyramid.layout(context), layout),
+    return mask_losses(drawn, every_second(other.gold, step.corner)) | {
+        "layout": layout_loss(model.pyramid.layout(context), step.scenes.layout),
         "names": NAME_WEIGHT * name_loss(model, queries, other.concepts),
         "looks": LOOK_WEIGHT * look_loss(model, queries, dense[other.rows], other.gold, other.nouns),
-        "words": NAME_WEIGHT * name_loss(model, anchors.of(words), covered)}
+        "words": NAME_WEIGHT * name_loss(model, anchors.of(step.words), step.covered)}
 
 
-def word_losses(model: PixSearch, ids: Tensor, spans: Tensor, covered: Tensor) -> dict[str, Tensor]:
-    """Names without any picture: ids (B, T), span weights (B, T), covered bool (B, CLASSES)."""
-    blank = torch.zeros(len(ids), 1, model.size.width)
-    hidden, _ = model.language(model.language.embed(ids, blank))
-    return {"words": NAME_WEIGHT * name_loss(model, pool_span(hidden, spans), covered)}
+def _half_on_gpu(device: torch.device) -> torch.autocast:
+    """bfloat16 for the language part on a GPU; masks are drawn by coordinates, which need more digits."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
+
+
+def naming_loss(model: PixSearch, namings: Namings) -> Tensor:
+    """Names without any picture, already weighted."""
+    blank = torch.zeros(len(namings.ids), 1, model.size.width, device=namings.ids.device)
+    with _half_on_gpu(model.device):
+        hidden, _ = model.language(model.language.embed(namings.ids, blank))
+    return NAME_WEIGHT * name_loss(model, pool_span(hidden, namings.spans), namings.covered)

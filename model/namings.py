@@ -1,5 +1,7 @@
 """Names without a picture: sentences in which a class or a kind is named, to tie words to prototypes."""
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -16,12 +18,16 @@ SENTENCES = (
 )
 
 
-def name_batch(concepts: Concepts, tokenizer: Tokenizer, count: int, rng: np.random.Generator
-               ) -> tuple[Tensor, Tensor, Tensor]:
-    """Random names in random sentences.
+class Namings(NamedTuple):
+    """N sentences of T tokens, each with a name in it."""
 
-    returns ids (count, T), span weights (count, T) and the classes that each name covers, bool (count, CLASSES)
-    """
+    ids: Tensor  # (N, T)
+    spans: Tensor  # (N, T) float weights of the name's tokens
+    covered: Tensor  # (N, CLASSES) bool: the classes that the name covers
+
+
+def name_batch(concepts: Concepts, tokenizer: Tokenizer, count: int, rng: np.random.Generator) -> Namings:
+    """`count` random names in random sentences."""
     words = [concepts.words[i] for i in rng.integers(len(concepts.words), size=count)]
     rows = [_sentence(word, SENTENCES[rng.integers(len(SENTENCES))], tokenizer) for word in words]
     length = max(len(ids) for ids, _ in rows)
@@ -29,7 +35,7 @@ def name_batch(concepts: Concepts, tokenizer: Tokenizer, count: int, rng: np.ran
     for row, (tokens, (start, end)) in enumerate(rows):
         ids[row, :len(tokens)] = torch.tensor(tokens)
         spans[row, start:end] = 1.0
-    return ids, spans, concepts.rows(words)
+    return Namings(ids, spans, concepts.rows(words))
 
 
 def _sentence(word: str, sentence: tuple[str, str], tokenizer: Tokenizer) -> tuple[list[int], tuple[int, int]]:

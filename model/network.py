@@ -44,6 +44,11 @@ class PixSearch(nn.Module):
         self.region = RegionHead(size)
         self.text = TextEncoder(size, vocabulary)
 
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.language.embedding.weight.device
+
     def see(self, features: Features) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """→ image tokens (B, N, width), detail, context and dense region vectors: the vision graph's outputs."""
         detail, context = self.pyramid(features)
@@ -71,7 +76,7 @@ def add_adapters(model: PixSearch, seed: int) -> None:
         part.requires_grad_(False)
     rows = model.language.embedding.weight
     rows.requires_grad_(True)
-    special = torch.zeros(rows.shape[0], 1)
+    special = torch.zeros(rows.shape[0], 1, device=rows.device)
     special[:len(SPECIAL_TOKENS)] = 1.0
     rows.register_hook(lambda gradient: gradient * special)
 

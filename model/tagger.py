@@ -59,5 +59,5 @@ def pool_span(hidden: Tensor, span: Tensor) -> Tensor:
 
 def tag_loss(tags: Tensor, gold: Tensor) -> Tensor:
     """Cross-entropy with the paper's class weights O/B/I 0.1/1/1; gold (N, S) with -100 for padding."""
-    weight = torch.tensor([0.1, 1.0, 1.0])
+    weight = torch.tensor([0.1, 1.0, 1.0], device=tags.device)
     return F.cross_entropy(tags.reshape(-1, TAGS), gold.reshape(-1), weight=weight, ignore_index=-100)

@@ -17,24 +17,23 @@ from torch import Tensor
 
 from pixsearch.contract.tokenizer import Tokenizer
 from pixsearch.model.anchors import load_anchors, phrases_of
-from pixsearch.model.batches import SIGHT_A_SCENE, can_mirror, make_batch, make_others, make_scenes
+from pixsearch.model.batches import on_device
 from pixsearch.model.checkpoint import Checkpoint, load_model, load_progress, save_model, save_progress
 from pixsearch.model.concepts import Concepts
 from pixsearch.model.config import RunConfig
-from pixsearch.model.corpus import Corpus, build_corpus
+from pixsearch.model.corpus import build_corpus
 from pixsearch.model.curves import plot_curves
-from pixsearch.model.data.records import Sample, Split
-from pixsearch.model.losses import batch_losses, sight_losses, word_losses
-from pixsearch.model.namings import name_batch
+from pixsearch.model.data.records import Split
+from pixsearch.model.losses import full_losses, sight_losses
 from pixsearch.model.network import PixSearch, add_adapters, merge_adapters, trained_parameters
 from pixsearch.model.prepare import prepare
 from pixsearch.model.sight import load_sight
 from pixsearch.model.sizes import size_named
+from pixsearch.model.steps import FullStep, SightStep, Steps
 from pixsearch.model.validation import validate
 
 LOG_FILE, PROGRESS_FILE, CURVES_FILE = "log.jsonl", "progress.safetensors", "curves.png"
 GRADIENT_LIMIT = 1.0
-MIRRORED = 0.5  # of the scenes of sight steps
 
 
 def learning_rate(step: int, config: RunConfig) -> float:
@@ -47,22 +46,11 @@ def learning_rate(step: int, config: RunConfig) -> float:
     return 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
 
 
-def draw(corpus: Corpus, config: RunConfig, step: int) -> list[Sample]:
-    """The samples of a step: the same ones for the same seed, whenever the run was resumed."""
-    rng = np.random.default_rng([config.seed, step])
-    exact = config.batch * (config.stage1_share if config.stage == 2 else 1.0)
-    first = math.floor(exact) + int(rng.random() < exact % 1)  # met on average where it is no whole number
-    chosen: list[Sample] = []
-    for stage, count in ((1, first), (2, config.batch - first)):
-        pool = corpus.of_stage(stage)
-        chosen += [pool[i] for i in rng.integers(len(pool), size=count)]
-    return chosen
-
-
 class Run:
     """One run's state on disk and in memory."""
 
     def __init__(self, config: RunConfig, data: Path, runs: Path) -> None:
+        torch.set_float32_matmul_precision("high")  # TF32 where a GPU has it
         torch.set_flush_denormal(True)  # gradients of finished masks are that small, and cost a third of a step
         self.config, self.folder = config, runs / f"{config.name}.run"
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -77,8 +65,12 @@ class Run:
             build_corpus(runs / "corpus" / f"{split}-{count}", data, split, count, self.model.trunk)
             for split, count in ((Split.TRAIN, config.scenes), (Split.VALIDATION, config.validation_scenes)))
         self.concepts = Concepts(data)
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        for one in (self.model, base.model, self.corpus, self.held_out):
+            one.to(self.device)
         self.anchors = load_anchors(runs / "anchors", base.model, self.tokenizer,
                                     phrases_of([self.corpus, self.held_out], self.concepts.phrases))
+        self.steps = Steps(self.corpus, self.tokenizer, self.concepts, self.anchors.rows, config)
         add_adapters(self.model, config.seed)
         self.optimiser = self._optimiser()
         gc.collect()
@@ -101,41 +93,27 @@ class Run:
         mask = config.sight_rate if self.step < config.sight_steps else config.mask_rate
         return {"adapted": config.rate, "mask": mask, "new": config.new_rate}
 
-    def train_step(self) -> dict[str, float]:
-        """One step; returns the weighted losses."""
-        config = self.config
-        rng = np.random.default_rng([config.seed, self.step, 1])
-        torch.manual_seed(int(rng.integers(2**31)))
-        losses = (self._sight if self.step < config.sight_steps else self._all)(rng)
+    def train_step(self, step: SightStep | FullStep) -> dict[str, float]:
+        """Learn from one step; returns the weighted losses."""
+        torch.manual_seed(int(np.random.default_rng([self.config.seed, self.step, 2]).integers(2**31)))
+        losses = self._losses(on_device(step, self.device))
         total = torch.stack(list(losses.values())).sum()
         for group in self.optimiser.param_groups:
-            group["lr"] = self._rates()[group["part"]] * learning_rate(self.step, config)
+            group["lr"] = self._rates()[group["part"]] * learning_rate(self.step, self.config)
         self.optimiser.zero_grad()
         total.backward()
         parameters: list[Tensor] = [p for group in self.optimiser.param_groups for p in group["params"]]
         torch.nn.utils.clip_grad_norm_(parameters, GRADIENT_LIMIT)
         self.optimiser.step()
         self.step += 1
-        return {name: loss.item() for name, loss in losses.items()}
+        return dict(zip(losses, torch.stack(list(losses.values())).tolist(), strict=True))
 
-    def _sight(self, rng: np.random.Generator) -> dict[str, Tensor]:
-        pool = self.corpus.samples
-        samples = [pool[i] for i in rng.integers(len(pool), size=self.config.sight_batch)]
-        known = self.anchors.means
-        mirrored = [rng.random() < MIRRORED and can_mirror(sample, self.corpus, known) for sample in samples]
-        features, layout = make_scenes(samples, self.corpus, mirrored)
-        others = make_others(samples, self.corpus, self.concepts, rng, SIGHT_A_SCENE, mirrored, known)
-        named = rng.integers(len(self.concepts.words), size=self.config.sight_words)
-        return sight_losses(self.model, features, layout, others, self.anchors,
-                            [self.concepts.phrases[i] for i in named],
-                            self.concepts.rows([self.concepts.words[i] for i in named]),
-                            (int(rng.integers(2)), int(rng.integers(2))))
-
-    def _all(self, rng: np.random.Generator) -> dict[str, Tensor]:
-        samples = draw(self.corpus, self.config, self.step)
-        batch = make_batch(samples, self.corpus, self.tokenizer, self.concepts, rng)
-        words = name_batch(self.concepts, self.tokenizer, self.config.words, rng)
-        return batch_losses(self.model, batch, self.anchors) | word_losses(self.model, *words)
+    def _losses(self, step: SightStep | FullStep) -> dict[str, Tensor]:
+        scenes = step.scenes if isinstance(step, SightStep) else step.batch.scenes
+        features = self.corpus.scene_features(scenes.rows, scenes.mirrored)
+        if isinstance(step, SightStep):
+            return sight_losses(self.model, features, step, self.anchors)
+        return full_losses(self.model, features, step, self.anchors)
 
     def save(self) -> None:
         """Keep what a resumed run needs."""
@@ -157,8 +135,8 @@ def train(config: RunConfig, data: Path, runs: Path, on_step: Callable[[Run], No
                                  item_show_func=lambda _: _summary(recent))
     with bar:
         bar.update(run.step)
-        while run.step < config.steps:
-            recent.append(run.train_step())
+        for step in run.steps.following(run.step, run.device):
+            recent.append(run.train_step(step))
             bar.update(1)
             if run.step % config.log_every == 0:
                 means = {name: float(np.mean([one[name] for one in recent if name in one]))

@@ -4,13 +4,14 @@ import numpy as np
 import torch
 
 from pixsearch.contract.tokenizer import Tokenizer
-from pixsearch.model.batches import IGNORED, Batch, make_batch
+from pixsearch.model.batches import IGNORED, Batch, make_batch, on_device
 from pixsearch.model.concepts import Concepts
 from pixsearch.model.config import RunConfig
 from pixsearch.model.corpus import Corpus
 from pixsearch.model.masks import iou
 from pixsearch.model.network import PixSearch
 from pixsearch.model.tagger import pool_span
+from pixsearch.model.vision import Features
 
 
 @torch.inference_mode()
@@ -28,12 +29,12 @@ def validate(model: PixSearch, corpus: Corpus, tokenizer: Tokenizer, concepts: C
         if not chosen:
             break
         batch = make_batch(chosen, corpus, tokenizer, concepts, np.random.default_rng(number))
-        _look(model, batch, found)
+        _look(model, corpus.scene_features(batch.scenes.rows), on_device(batch, model.device), found)
     return {name: float(np.mean(values)) for name, values in found.items() if values}
 
 
-def _look(model: PixSearch, batch: Batch, found: dict[str, list[float]]) -> None:
-    image_tokens, detail, context, dense = model.see(batch.features)
+def _look(model: PixSearch, features: Features, batch: Batch, found: dict[str, list[float]]) -> None:
+    image_tokens, detail, context, dense = model.see(features)
     hidden = model.language.read(batch.ids, batch.lengths, image_tokens)
     counted = batch.labels[:, 1:] != IGNORED
     right = (model.language.logits(hidden[:, :-1]).argmax(dim=-1) == batch.labels[:, 1:]) | ~counted

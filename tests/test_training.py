@@ -13,7 +13,7 @@ from test_wordnet import write_wordnet
 
 from pixsearch.contract.faults import Fault
 from pixsearch.contract.grammar import SPECIAL_TOKENS
-from pixsearch.model import concepts, training
+from pixsearch.model import concepts, steps, training
 from pixsearch.model.anchors import load_anchors
 from pixsearch.model.checkpoint import load_model, save_model
 from pixsearch.model.config import RunConfig, load_config
@@ -49,13 +49,13 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]
 
 def test_the_same_seed_draws_the_same_samples_at_the_paper_s_mix(places: tuple[Path, Path]) -> None:
     corpus = Corpus(places[1] / "corpus" / "train-3")
-    steps = [training.draw(corpus, replace(CONFIG, batch=16), step) for step in range(40)]
-    assert steps == [training.draw(corpus, replace(CONFIG, batch=16), step) for step in range(40)]
-    assert steps != [training.draw(corpus, replace(CONFIG, batch=16, seed=1), step) for step in range(40)]
-    assert all(sum(sample.stage == 1 for sample in drawn) == 7 for drawn in steps)
-    pairs = [training.draw(corpus, CONFIG, step) for step in range(400)]  # .875 of two samples, on average
+    drawn_at = [steps.draw(corpus, replace(CONFIG, batch=16), step) for step in range(40)]
+    assert drawn_at == [steps.draw(corpus, replace(CONFIG, batch=16), step) for step in range(40)]
+    assert drawn_at != [steps.draw(corpus, replace(CONFIG, batch=16, seed=1), step) for step in range(40)]
+    assert all(sum(sample.stage == 1 for sample in drawn) == 7 for drawn in drawn_at)
+    pairs = [steps.draw(corpus, CONFIG, step) for step in range(400)]  # .875 of two samples, on average
     assert sum(sample.stage == 1 for pair in pairs for sample in pair) / 400 == pytest.approx(0.875, abs=0.06)
-    only = training.draw(corpus, replace(CONFIG, stage=1), 0)
+    only = steps.draw(corpus, replace(CONFIG, stage=1), 0)
     assert [sample.stage for sample in only] == [1, 1]
 
 
@@ -80,7 +80,7 @@ def test_scenes_of_which_nothing_is_said_are_left_out(places: tuple[Path, Path])
 
 def test_loss_falls(places: tuple[Path, Path]) -> None:
     run = training.Run(replace(CONFIG, steps=60), *places)
-    totals = [sum(run.train_step().values()) for _ in range(50)]
+    totals = [sum(run.train_step(run.steps[number]).values()) for number in range(50)]
     assert sum(totals[-4:]) < 0.8 * sum(totals[2:6])
 
 
@@ -105,8 +105,8 @@ def test_a_run_that_was_cut_ends_like_one_that_was_not(places: tuple[Path, Path]
 def test_only_adapters_special_rows_and_new_parts_move(places: tuple[Path, Path]) -> None:
     run = training.Run(replace(CONFIG, sight_steps=0), *places)
     before = {name: tensor.clone() for name, tensor in run.model.state_dict().items()}
-    run.train_step()
-    run.train_step()
+    run.train_step(run.steps[0])
+    run.train_step(run.steps[1])
     after = run.model.state_dict()
     moved = {name for name in before if not torch.equal(before[name], after[name])}
     assert moved <= set(trained_parameters(run.model))
@@ -120,7 +120,7 @@ def test_only_adapters_special_rows_and_new_parts_move(places: tuple[Path, Path]
 def test_sight_steps_move_the_mask_side_alone(places: tuple[Path, Path]) -> None:
     run = training.Run(CONFIG, *places)
     before = {name: tensor.clone() for name, tensor in run.model.state_dict().items()}
-    losses = [run.train_step() for _ in range(CONFIG.sight_steps)]
+    losses = [run.train_step(run.steps[number]) for number in range(CONFIG.sight_steps)]
     assert all("language" not in one and {"place", "looks", "words"} <= set(one) for one in losses)
     moved = {name for name, tensor in run.model.state_dict().items() if not torch.equal(before[name], tensor)}
     assert {name.partition(".")[0] for name in moved} == {"pyramid", "decoder"}
@@ -132,13 +132,13 @@ def test_anchors_are_the_untrained_model_s_in_both_stages(places: tuple[Path, Pa
     second = training.Run(replace(CONFIG, start="first"), *places)
     assert not torch.equal(first.model.language.embedding.weight, second.model.language.embedding.weight)
     assert first.anchors.variance == second.anchors.variance
-    assert all(torch.equal(mean, second.anchors.means[phrase]) for phrase, mean in first.anchors.means.items())
-    assert {"the tabby", "the cat"} & set(first.anchors.means)
+    assert first.anchors.rows == second.anchors.rows and torch.equal(first.anchors.means, second.anchors.means)
+    assert {"the tabby", "the cat"} & set(first.anchors.rows)
     kept = list((places[1] / "anchors").iterdir())
     assert len(kept) == 1 and kept[0].suffix == ".safetensors"  # both read the same file, and nothing is left half done
     with torch.no_grad():
         first.model.language.embedding.weight.add_(1.0)
-    load_anchors(places[1] / "anchors", first.model, first.tokenizer, list(first.anchors.means))
+    load_anchors(places[1] / "anchors", first.model, first.tokenizer, list(first.anchors.rows))
     assert len(list((places[1] / "anchors").iterdir())) == 2  # other weights, other anchors
 
 

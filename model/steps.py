@@ -1,0 +1,97 @@
+"""What each training step learns from: drawn from the corpus by seed and step, the same whenever a run was resumed."""
+
+import math
+import os
+from collections.abc import Container, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from pixsearch.contract.tokenizer import Tokenizer
+from pixsearch.model.batches import (
+    SIGHT_A_SCENE,
+    Batch,
+    Others,
+    SceneRows,
+    can_mirror,
+    make_batch,
+    make_others,
+    make_scenes,
+)
+from pixsearch.model.concepts import Concepts
+from pixsearch.model.config import RunConfig
+from pixsearch.model.corpus import Corpus
+from pixsearch.model.data.records import Sample
+from pixsearch.model.namings import Namings, name_batch
+
+MIRRORED = 0.5  # of the scenes of sight steps
+MOST_WORKERS = 7  # processes that make batches where a GPU waits for them
+AHEAD = 4  # batches that each of them makes before they are asked for
+
+
+class SightStep(NamedTuple):
+    """What the mask side alone learns from: as many queries for each scene."""
+
+    scenes: SceneRows
+    others: Others
+    words: list[str]  # names without a picture
+    covered: Tensor  # (words, CLASSES) bool: the classes that each of them covers
+    corner: tuple[int, int]  # masks are compared at every second row and column from here on
+
+
+class FullStep(NamedTuple):
+    """What everything learns from."""
+
+    batch: Batch
+    namings: Namings
+
+
+class Steps(Dataset[SightStep | FullStep]):
+    """The steps of a run by number."""
+
+    def __init__(self, corpus: Corpus, tokenizer: Tokenizer, concepts: Concepts, known: Container[str],
+                 config: RunConfig) -> None:
+        """known : phrases that have an anchor; a mirrored scene's words must be among them"""
+        self.corpus, self.tokenizer, self.concepts = corpus, tokenizer, concepts
+        self.known, self.config = known, config
+
+    def __getitem__(self, step: int) -> SightStep | FullStep:
+        rng = np.random.default_rng([self.config.seed, step, 1])
+        return self._sight(rng) if step < self.config.sight_steps else self._full(step, rng)
+
+    def following(self, step: int, device: torch.device) -> Iterator[SightStep | FullStep]:
+        """All steps from `step` on. Where a GPU learns, other processes make them ahead of time."""
+        workers = min(MOST_WORKERS, len(os.sched_getaffinity(0)) - 1) if device.type == "cuda" else 0
+        ahead = AHEAD if workers else None
+        return iter(DataLoader(self, batch_size=None, sampler=range(step, self.config.steps), num_workers=workers,
+                               prefetch_factor=ahead))
+
+    def _sight(self, rng: np.random.Generator) -> SightStep:
+        pool, config = self.corpus.samples, self.config
+        samples = [pool[i] for i in rng.integers(len(pool), size=config.sight_batch)]
+        mirrored = [rng.random() < MIRRORED and can_mirror(sample, self.corpus, self.known) for sample in samples]
+        others = make_others(samples, self.corpus, self.concepts, rng, SIGHT_A_SCENE, mirrored, self.known)
+        named = rng.integers(len(self.concepts.words), size=config.sight_words)
+        return SightStep(make_scenes(samples, self.corpus, mirrored), others,
+                         [self.concepts.phrases[i] for i in named],
+                         self.concepts.rows([self.concepts.words[i] for i in named]),
+                         (int(rng.integers(2)), int(rng.integers(2))))
+
+    def _full(self, step: int, rng: np.random.Generator) -> FullStep:
+        batch = make_batch(draw(self.corpus, self.config, step), self.corpus, self.tokenizer, self.concepts, rng)
+        return FullStep(batch, name_batch(self.concepts, self.tokenizer, self.config.words, rng))
+
+
+def draw(corpus: Corpus, config: RunConfig, step: int) -> list[Sample]:
+    """The samples of a step."""
+    rng = np.random.default_rng([config.seed, step])
+    exact = config.batch * (config.stage1_share if config.stage == 2 else 1.0)
+    first = math.floor(exact) + int(rng.random() < exact % 1)  # met on average where it is no whole number
+    chosen: list[Sample] = []
+    for stage, count in ((1, first), (2, config.batch - first)):
+        pool = corpus.of_stage(stage)
+        chosen += [pool[i] for i in rng.integers(len(pool), size=count)]
+    return chosen
