@@ -3,9 +3,10 @@
 The head is linear on frozen features, so it is fitted on cached pooled features in about a minute and frozen before
 the language part trains.
 
-Two losses: a contrastive one between a thing's reference views and its views in scenes (InfoNCE, arXiv 1807.03748),
-and the divergence between the similarities to the prototypes and the classifier's own opinion. Features pushed along
-the rows of the classifier stand in for photographs of the classes that our pictures do not show.
+Three losses: a contrastive one between a thing's reference views and its views in scenes (InfoNCE, arXiv 1807.03748);
+the divergence between the similarities to the prototypes and the classifier's own opinion; and the distance from the
+classifier's principal directions, where the head starts: cut-outs are few and say little of real photographs.
+Features pushed along the rows of the classifier stand in for photographs of the classes that our pictures do not show.
 """
 
 import sys
@@ -30,7 +31,7 @@ from pixsearch.model.vision import Trunk
 REFERENCES, VIEWS = 4, 10  # pictures of the index, and augmented views, a thing
 TEMPERATURE = 0.07
 CLASS_TEMPERATURE = 1.0
-CONTRAST_WEIGHT, CLASS_WEIGHT = 1.0, 1.0
+CONTRAST_WEIGHT, CLASS_WEIGHT, STAY_WEIGHT = 1.0, 1.0, 4.0
 BATCH, STEPS, RATE = 384, 1500, 2e-3
 PUSH = (0.0, 20.0)  # how far along a classifier row, in tenths of a mean feature
 
@@ -92,6 +93,7 @@ def fit_region_head(head: RegionHead, views: Views, rows: Tensor, biases: Tensor
     optimiser = torch.optim.AdamW(head.parameters(), lr=RATE, weight_decay=0.0)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, STEPS)
     spread = views.augmented.flatten(0, 1)
+    start = head.project.weight.detach().clone()
     unit = rows / rows.norm(dim=1).mean() * spread.norm(dim=1).mean() / 10
     things, count = views.augmented.shape[:2]
     losses: dict[str, Tensor] = {}
@@ -109,7 +111,9 @@ def fit_region_head(head: RegionHead, views: Views, rows: Tensor, biases: Tensor
             losses["class"] = F.kl_div(
                 head.class_logits(head(features)).log_softmax(dim=-1),
                 ((features @ rows.T + biases) / CLASS_TEMPERATURE).softmax(dim=-1), reduction="batchmean")
-            loss = CONTRAST_WEIGHT * losses["contrast"] + CLASS_WEIGHT * losses["class"]
+            losses["stay"] = (head.project.weight - start).square().sum() / start.square().sum()
+            loss = (CONTRAST_WEIGHT * losses["contrast"] + CLASS_WEIGHT * losses["class"]
+                    + STAY_WEIGHT * losses["stay"])
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()

@@ -14,7 +14,7 @@ from pixsearch.contract.faults import Fault
 from pixsearch.model.checkpoint import load_model
 from pixsearch.model.network import PixSearch
 
-PARTS = ("pyramid", "projector", "tagger", "decoder", "region")
+PARTS = ("pyramid", "projector", "tagger", "decoder")
 SIGHT = Path(__file__).parent / "weights" / "sight.safetensors"
 
 
