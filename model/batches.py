@@ -273,7 +273,7 @@ Nested = TypeVar("Nested")
 def on_device(value: Nested, device: torch.device) -> Nested:
     """The same named tuples with their tensors on a device."""
     if isinstance(value, Tensor):
-        return value.to(device, non_blocking=True)  # type: ignore[return-value]
+        return value.to(device)  # type: ignore[return-value]
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return type(value)(*(on_device(one, device) for one in value))
     return value

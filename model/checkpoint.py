@@ -34,7 +34,7 @@ class Checkpoint:
 
 
 def save_model(folder: Path, checkpoint: Checkpoint) -> None:
-    """Write a model folder, whole or not at all. Weights are float16 where that loses nothing that training needs."""
+    """Write a model folder, whole or not at all. Weights are float32."""
     with atomic_directory(folder) as temporary:
         state = {name: tensor.detach().to("cpu", torch.float32).contiguous()
                  for name, tensor in checkpoint.model.state_dict().items()}

@@ -75,7 +75,7 @@ def full_losses(model: PixSearch, features: Features, step: FullStep, anchors: A
     counted = batch.labels[:, 1:] != IGNORED
     with _half_on_gpu(model.device):
         hidden = model.language.read(batch.ids, batch.lengths, image_tokens)
-        logits = model.language.logits(hidden[:, :-1][counted])
+        logits = model.language.logits(hidden[:, :-1][counted]).float()
     losses = {"language": LANGUAGE_WEIGHT * F.cross_entropy(logits, batch.labels[:, 1:][counted])}
 
     words = hidden[batch.segment_rows[:, None], batch.segment_positions] * batch.segment_valid[..., None]

@@ -1,7 +1,7 @@
 """What the mask side has learned, kept in the repository: `python -m pixsearch.model.sight MODEL` writes it.
 
 Most of a training goes into seeing, which every size shares. It is kept without the language part, whose layers each
-size chooses and adapts for itself.
+size chooses and adapts for itself, and without the region head, which is fitted anew before each training.
 """
 
 from pathlib import Path

@@ -48,6 +48,11 @@ class FullStep(NamedTuple):
     batch: Batch
     namings: Namings
 
+    @property
+    def scenes(self) -> SceneRows:
+        """The batch's scenes."""
+        return self.batch.scenes
+
 
 class Steps(Dataset[SightStep | FullStep]):
     """The steps of a run by number."""

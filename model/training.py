@@ -109,8 +109,7 @@ class Run:
         return dict(zip(losses, torch.stack(list(losses.values())).tolist(), strict=True))
 
     def _losses(self, step: SightStep | FullStep) -> dict[str, Tensor]:
-        scenes = step.scenes if isinstance(step, SightStep) else step.batch.scenes
-        features = self.corpus.scene_features(scenes.rows, scenes.mirrored)
+        features = self.corpus.scene_features(step.scenes.rows, step.scenes.mirrored)
         if isinstance(step, SightStep):
             return sight_losses(self.model, features, step, self.anchors)
         return full_losses(self.model, features, step, self.anchors)
