@@ -34,10 +34,26 @@ class GivenMask(Perception):
         point: Point | None = None,
         box: Box | None = None,
         previous: NDArray[np.float32] | None = None,
+        looks: NDArray[np.float32] | None = None,
     ) -> Segment:
         """The given mask, with the words that the model itself would have cut out."""
-        own = super().segment(hidden, point, box, previous)
+        own = super().segment(hidden, point, box, previous, looks)
         return replace(own, mask=self._mask, iou=1.0, fallback=bool(self._mask.all()))
+
+
+class Unaided(Perception):
+    """Cuts out what words name without being told how an index knows such things."""
+
+    def segment(
+        self,
+        hidden: NDArray[np.float32],
+        point: Point | None = None,
+        box: Box | None = None,
+        previous: NDArray[np.float32] | None = None,
+        looks: NDArray[np.float32] | None = None,
+    ) -> Segment:
+        """As always, but `looks` are left out."""
+        return super().segment(hidden, point, box, previous)
 
 
 class SalientCutter:

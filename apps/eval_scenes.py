@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pixsearch.apps.baselines import GivenMask, SalientCutter
+from pixsearch.apps.baselines import GivenMask, SalientCutter, Unaided
 from pixsearch.apps.defaults import EVERYDAY_PACK
 from pixsearch.apps.extras import needs_extra
 from pixsearch.apps.scene_packs import write_scene_pack
@@ -54,7 +54,8 @@ class Way:
     """How the assistant is asked.
 
     allowed : what it may do, as arguments of `ask`
-    cuts    : whose masks region searches cut out: the assistant's "own", the "true" ones, or what is "salient"
+    cuts    : whose masks region searches cut out: the assistant's "own", its own "unaided" by looks, the "true" ones,
+              or what is "salient"
     """
 
     allowed: dict[str, Any] = field(default_factory=dict)
@@ -70,6 +71,7 @@ ABLATIONS = {
     "budget_1": Way({"budget": 1}),
     "budget_3": Way({"budget": 3}),
     "budget_4": Way({"budget": 4}),
+    "no_looks": Way(cuts="unaided"),
     "salient_mask": Way(cuts="salient"),
     "oracle_mask": Way(cuts="true"),
 }
@@ -226,6 +228,8 @@ def _perceive(
 ) -> Perception:
     if salient:
         return GivenMask(assistant.bundle, scene.frame, salient(scene.frame))
+    if way.cuts == "unaided":
+        return Unaided(assistant.bundle, scene.frame)
     if way.cuts == "true" and sample.target is not None:
         return GivenMask(assistant.bundle, scene.frame, scene.placed[sample.target].mask)
     return assistant.perceive(scene.frame)

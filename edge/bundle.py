@@ -137,7 +137,9 @@ def _check_preprocessing(source: str, values: object) -> None:
 
 def _check_signature(name: str, session: Session) -> None:
     inputs, outputs = graphs.SIGNATURES[name]
-    for side, expected, actual in (("inputs", inputs, session.inputs), ("outputs", outputs, session.outputs)):
+    left_out = graphs.OPTIONAL_INPUTS.get(name, frozenset()) - set(session.inputs)
+    for side, expected, actual in (("inputs", inputs, {*session.inputs, *left_out}),
+                                   ("outputs", outputs, session.outputs)):
         if set(actual) != set(expected):
             raise Fault(f"graph {session.path}", expected=f"{side} {', '.join(expected)}",
                         actual=", ".join(actual)[:200], remedy=REEXPORT)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixsearch.contract import graphs
+from pixsearch.contract.looks import gather_looks
 from pixsearch.contract.preprocess import MASK_PIXELS, frame_batch
 from pixsearch.edge.bundle import Bundle
 from pixsearch.edge.embedder import BundleEmbedder
@@ -28,6 +29,7 @@ class Segment:
     tags     : TAG_* of each word, int (N,); N at most SPAN_TOKENS
     span     : which words name the thing, bool (N,)
     hidden   : the words' hidden states, float32 (N, W)
+    looks    : how an index knows things of that name, float32 (M, R); M is 0 where it knows none
     fallback : the graph's mask was empty; `mask` is the box, a disc around the point, or else the whole frame
     """
 
@@ -37,6 +39,7 @@ class Segment:
     tags: NDArray[np.int64]
     span: Mask
     hidden: Array = field(repr=False)
+    looks: Array = field(repr=False)
     fallback: bool
 
     @property
@@ -61,17 +64,21 @@ class Perception:
         self._features = outputs  # detail (1, C, 96, 96), context (1, D, 24, 24), dense (1, R, 12, 12)
 
     def segment(self, hidden: Array, point: Point | None = None, box: Box | None = None,
-                previous: Array | None = None) -> Segment:
+                previous: Array | None = None, looks: Array | None = None) -> Segment:
         """The mask of the last entity that some words name.
 
         hidden     : hidden states of the words, float32 (N, W); the last SPAN_TOKENS are used, N may be 0
         point, box : in frame pixels, where the wearer looks or points
         previous   : logits of an earlier mask, float32 (96, 96)
+        looks      : unit vectors of things of that name, float32 (M, R); None is the same as M = 0
         """
         hidden = hidden[-graphs.SPAN_TOKENS:]
         words = len(hidden)
-        outputs = self._bundle.session(graphs.MASK).run({
-            **self._features, **self._padded(hidden), "point": self._point(point), "box": self._box(box),
+        looks = np.zeros((0, self._bundle.dimensions.region), np.float32) if looks is None else looks
+        session = self._bundle.session(graphs.MASK)
+        known = {"looks": gather_looks(looks)[None]} if "looks" in session.inputs else {}
+        outputs = session.run({
+            **self._features, **known, **self._padded(hidden), "point": self._point(point), "box": self._box(box),
             "previous": np.zeros((1, 1, MASK_PIXELS, MASK_PIXELS), np.float32) if previous is None
             else previous[None, None]})
         logits = outputs["mask"][0, 0]
@@ -80,7 +87,7 @@ class Perception:
         if fallback:
             mask, iou = self._stand_in(point, box), 0.0
         return Segment(mask, logits, iou, outputs["tags"][0, :words].argmax(axis=1),
-                       outputs["span"][0, :words] > 0.5, hidden, fallback)
+                       outputs["span"][0, :words] > 0.5, hidden, looks, fallback)
 
     def region_vector(self, mask: Mask) -> Array:
         """Unit vector of a masked part, float32 (R,), at camera resolution. Raises ValueError when empty."""

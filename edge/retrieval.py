@@ -35,8 +35,7 @@ class Retriever:
         return record.evidence
 
     def _region(self, request: SearchRequest) -> SearchRecord:
-        with self._stopwatch.measure("mask"):
-            segment = self._perception.segment(request.hidden, self._point, self._box)
+        segment = self._cut_out(request)
         words, whole = self._span_words(request, segment), self._is_whole_frame(segment)
         with self._stopwatch.measure("region"):
             vector = self._perception.frame_vector() if whole else self._perception.region_vector(segment.mask)
@@ -45,6 +44,17 @@ class Retriever:
         mask, box = (None, None) if whole else (encode_mask(segment.mask), box_of(segment.mask))
         return SearchRecord(Modality.REGION, None, mask, box, tuple(hits), None if whole else segment.iou, words,
                             self._evidence(hits, Modality.REGION), segment)
+
+    def _cut_out(self, request: SearchRequest) -> Segment:
+        """The mask of what the words name; drawn once more where an index knows how things of that name look."""
+        with self._stopwatch.measure("mask"):
+            segment = self._perception.segment(request.hidden, self._point, self._box)
+        with self._stopwatch.measure("search"):
+            looks = self._library.looks(self._span_words(request, segment) or "")
+        if not len(looks):
+            return segment
+        with self._stopwatch.measure("mask"):
+            return self._perception.segment(request.hidden, self._point, self._box, looks=looks)
 
     def _is_whole_frame(self, segment: Segment) -> bool:
         """Whether the frame says more than the mask: close-ups of one thing have no mask worth its name."""

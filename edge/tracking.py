@@ -41,7 +41,8 @@ class RegionTracker:
         if frame.shape[:2] != self._last.mask.shape:
             raise ValueError(f"frame must be {self._last.mask.shape}, got {frame.shape[:2]}")
         perception = Perception(self._bundle, frame)
-        found = perception.segment(self._hidden, centre_of(self._last.mask), previous=self._last.logits)
+        found = perception.segment(self._hidden, centre_of(self._last.mask), previous=self._last.logits,
+                                   looks=self._last.looks)
         if found.iou < LOST_BELOW_IOU:  # an empty mask has none
             return Track(None, perception)
         self._last = found

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from pixsearch.contract import graphs
+from pixsearch.contract.looks import LOOKS
 from pixsearch.contract.preprocess import CROP_CELLS, CROP_PIXELS, FRAME_PIXELS, MASK_PIXELS
 from pixsearch.contract.tokenizer import IMAGE_TOKENS, MAX_CONTEXT_TOKENS
 from pixsearch.model.language import Cache
@@ -51,8 +52,9 @@ class MaskGraph(nn.Module):
         self.model = model
 
     def forward(self, hidden: Tensor, hidden_mask: Tensor, detail: Tensor, context: Tensor, dense: Tensor,
-                point: Tensor, box: Tensor, previous: Tensor) -> tuple[Tensor, ...]:
-        return self.model.segment(hidden, hidden_mask, detail, context, dense, Prompts(point, box, previous))
+                point: Tensor, box: Tensor, previous: Tensor, looks: Tensor) -> tuple[Tensor, ...]:
+        prompts = Prompts(point, box, previous, looks)
+        return self.model.segment(hidden, hidden_mask, detail, context, dense, prompts)
 
 
 class RegionGraph(nn.Module):
@@ -111,7 +113,8 @@ def example_inputs(model: PixSearch, name: str, generator: torch.Generator, leng
             "detail": noise(1, size.detail, MASK_PIXELS, MASK_PIXELS),
             "context": noise(1, size.context, MASK_PIXELS // 4, MASK_PIXELS // 4),
             "dense": torch.nn.functional.normalize(dense, dim=1), "point": torch.tensor([[0.4, 0.6, 1.0]]),
-            "box": torch.zeros(1, 5), "previous": torch.zeros(1, 1, MASK_PIXELS, MASK_PIXELS)},
+            "box": torch.zeros(1, 5), "previous": torch.zeros(1, 1, MASK_PIXELS, MASK_PIXELS),
+            "looks": torch.nn.functional.normalize(noise(1, LOOKS, size.region), dim=-1)},
         graphs.REGION: lambda: {"pixels": noise(1, 3, CROP_PIXELS, CROP_PIXELS), "weights": cells / cells.sum()},
         graphs.TEXT: lambda: {"ids": ids(length)},
     }[name]()

@@ -17,6 +17,7 @@ from pixsearch.index import manifest as manifests
 from pixsearch.index import nearest, schema
 from pixsearch.index.embedder import Vector, unit
 from pixsearch.index.hits import ALL_VIEWS, Hit, View, best_first
+from pixsearch.index.names import named_entities
 from pixsearch.index.store import Store
 from pixsearch.index.words import CANDIDATES_PER_HIT, lexical_scores, query_words, semantic_scores
 from pixsearch.index.writer import seal
@@ -24,6 +25,7 @@ from pixsearch.index.writer import seal
 MAX_HITS = 1000
 VIEWS_PER_HIT = 4  # first guess at how many views to look at for one entity
 WIDEN = 4
+LOOKED_LIKE = (View.REGION, View.PROTOTYPE)  # views of a thing alone
 
 
 class Pack:
@@ -120,6 +122,14 @@ class Pack:
             found = {entity: score for entity, score in scores.items() if score > 0}
             hits = self._store.hits(self.name, found)
         return best_first(hits, k)
+
+    def looks(self, phrase: str) -> NDArray[np.float32]:
+        """How the entities of a name look: unit vectors (N, D) of their regions and prototypes, best name first.
+
+        phrase : lower-case words, see `names.named_phrases`; N is 0 where nothing is called so
+        """
+        with self._lock:
+            return self._store.vectors_of(named_entities(self._store.rows, phrase), LOOKED_LIKE)
 
     @cached_property
     def _text_vectors(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixsearch.index.hits import ALL_VIEWS, Hit, View, best_first
+from pixsearch.index.names import named_phrases
 from pixsearch.index.pack import Pack
 
 
@@ -28,6 +29,21 @@ class Library:
     def search_text(self, query: str, vector: NDArray[np.floating] | None = None, k: int = 10) -> list[Hit]:
         """The k entities of all packs whose words fit best; see `Pack.search_text`."""
         return best_first([hit for pack in self.packs for hit in pack.search_text(query, vector, k)], k)
+
+    def looks(self, words: str) -> NDArray[np.float32]:
+        """How things look that some words name: unit vectors (N, D) from all packs; N is 0 for unknown names.
+
+        The most specific name that any pack knows decides: "coffee mug" before "mug".
+        """
+        for phrase in named_phrases(words):
+            found = np.concatenate([pack.looks(phrase) for pack in self.packs] or [self._nothing])
+            if len(found):
+                return found
+        return self._nothing
+
+    @property
+    def _nothing(self) -> NDArray[np.float32]:
+        return np.zeros((0, self.packs[0].embedder.dimension if self.packs else 0), np.float32)
 
     def close(self) -> None:
         """Close every pack."""

@@ -86,6 +86,15 @@ class Store:
     def _cosines(self, chunk: list[tuple[Any, ...]], query: Vector) -> NDArray[np.float32]:
         return np.clip(_unit_rows([row[-1] for row in chunk], self.embedder.dimension) @ query, -1, 1)
 
+    def vectors_of(self, entities: Sequence[int], view_kinds: Collection[View]) -> NDArray[np.float32]:
+        """Unit vectors of entities, float32 (N, D), in the order of the entities; every view of these kinds."""
+        kinds = ", ".join(f"'{View(view)}'" for view in view_kinds)
+        sql = "SELECT entity, id, embedding FROM vectors WHERE entity IN ({}) AND view IN (" + kinds + ")"
+        found = [row for chunk in self._by_id(sql, entities) for row in chunk]
+        place = {entity: number for number, entity in enumerate(entities)}
+        found.sort(key=lambda row: (place[row[0]], row[1]))
+        return _unit_rows([blob for _, _, blob in found], self.embedder.dimension)
+
     def text_vectors(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """All text vectors, float32 (N, T) with unit rows, and the entity of each, (N,)."""
         rows = self.rows("SELECT entity, embedding FROM texts ORDER BY id")

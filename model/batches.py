@@ -17,6 +17,7 @@ from pixsearch.model.concepts import Concepts
 from pixsearch.model.corpus import Corpus
 from pixsearch.model.data.records import FRAME_HEIGHT, FRAME_WIDTH, Sample
 from pixsearch.model.layout import layout_of
+from pixsearch.model.looks import Looks
 from pixsearch.model.masks import Prompts
 
 IGNORED = -100
@@ -122,9 +123,9 @@ def _cover(offsets: Sequence[tuple[int, int]], start: int, end: int) -> tuple[in
     return inside[0], inside[-1] + 1
 
 
-def make_batch(samples: Sequence[Sample], corpus: Corpus, tokenizer: Tokenizer, concepts: Concepts,
+def make_batch(samples: Sequence[Sample], corpus: Corpus, tokenizer: Tokenizer, concepts: Concepts, looks: Looks,
                rng: np.random.Generator) -> Batch:
-    """Collate samples; prompts that a wearer might add are drawn from `rng`."""
+    """Collate samples; what a wearer might add, and what an index might know, is drawn from `rng`."""
     encoded = [encode_sample(sample, tokenizer) for sample in samples]
     length = max(len(one.ids) for one in encoded)
     ids = torch.full((len(samples), length), tokenizer.special.pad)
@@ -145,10 +146,10 @@ def make_batch(samples: Sequence[Sample], corpus: Corpus, tokenizer: Tokenizer, 
     return Batch(
         ids, [len(one.ids) for one in encoded], labels, make_scenes(samples, corpus), rows, positions, valid, tags,
         torch.tensor([segment for segment, _, _ in queries], dtype=torch.long), spans, torch.from_numpy(gold),
-        _prompts([sample for sample, _ in asked], gold, rng),
+        _prompts(asked, gold, looks, rng),
         [_words(sample, number) for sample, number in asked],
         concepts.rows([span.concept for span in named]), _nouns(asked, concepts),
-        make_others(samples, corpus, concepts, rng, OTHERS_A_SCENE))
+        make_others(samples, corpus, concepts, looks, rng, OTHERS_A_SCENE))
 
 
 def make_scenes(samples: Sequence[Sample], corpus: Corpus, mirrored: Sequence[bool] = ()) -> SceneRows:
@@ -160,7 +161,7 @@ def make_scenes(samples: Sequence[Sample], corpus: Corpus, mirrored: Sequence[bo
                      torch.stack([layout_of(masks, FRAME_PIXELS // 16) for masks in things]))
 
 
-def make_others(samples: Sequence[Sample], corpus: Corpus, concepts: Concepts, rng: np.random.Generator,
+def make_others(samples: Sequence[Sample], corpus: Corpus, concepts: Concepts, looks: Looks, rng: np.random.Generator,
                 count: int, mirrored: Sequence[bool] = (), known: Container[str] = ()) -> Others:
     """`count` things of each sample's scene, in the words of any question about that scene.
 
@@ -180,7 +181,7 @@ def make_others(samples: Sequence[Sample], corpus: Corpus, concepts: Concepts, r
     return Others(
         torch.tensor([row for row, _, _ in chosen]),
         [mirror_words(one) if turn else one for turn, one in zip(turned, words, strict=True)], torch.from_numpy(gold),
-        _prompts([sample for _, sample, _ in chosen], gold, rng, turned),
+        _prompts([(sample, number) for _, sample, number in chosen], gold, looks, rng, turned),
         concepts.rows([sample.spans[number].concept for _, sample, number in chosen]),
         _nouns([(sample, number) for _, sample, number in chosen], concepts))
 
@@ -241,13 +242,13 @@ def _segment_tensors(segments: Sequence[Segment]) -> tuple[Tensor, Tensor, Tenso
     return torch.tensor([segment.row for segment in segments], dtype=torch.long), positions, valid, tags
 
 
-def _prompts(samples: Sequence[Sample], gold: np.ndarray, rng: np.random.Generator, mirrored: Sequence[bool] = ()
-             ) -> Prompts:
-    """The question's own point where it has one; otherwise now and then a point, a box or an earlier mask."""
-    point, box = np.zeros((len(samples), 3), np.float32), np.zeros((len(samples), 5), np.float32)
-    previous = np.zeros((len(samples), 1, MASK_PIXELS, MASK_PIXELS), np.float32)
+def _prompts(referred: Sequence[tuple[Sample, int]], gold: np.ndarray, looks: Looks, rng: np.random.Generator,
+             mirrored: Sequence[bool] = ()) -> Prompts:
+    """The question's own point where it has one; otherwise now and then a point, a box or an earlier mask; looks."""
+    point, box = np.zeros((len(referred), 3), np.float32), np.zeros((len(referred), 5), np.float32)
+    previous = np.zeros((len(referred), 1, MASK_PIXELS, MASK_PIXELS), np.float32)
     letterbox = Letterbox.fit(FRAME_HEIGHT, FRAME_WIDTH)
-    for row, sample in enumerate(samples):
+    for row, (sample, _) in enumerate(referred):
         cells = np.argwhere(gold[row] > 0.5)
         if sample.point is not None:
             x, y = letterbox.to_unit(*sample.point)
@@ -264,7 +265,8 @@ def _prompts(samples: Sequence[Sample], gold: np.ndarray, rng: np.random.Generat
             shift = rng.integers(-4, 5, 2)
             earlier = np.roll(gold[row], tuple(shift), axis=(0, 1))
             previous[row, 0] = (earlier * 2 - 1) * rng.uniform(2, 6)
-    return Prompts(torch.from_numpy(point), torch.from_numpy(box), torch.from_numpy(previous))
+    known = looks.draw([sample.spans[number].concept for sample, number in referred], rng)
+    return Prompts(torch.from_numpy(point), torch.from_numpy(box), torch.from_numpy(previous), known)
 
 
 Nested = TypeVar("Nested")

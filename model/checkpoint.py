@@ -17,6 +17,7 @@ from pixsearch.contract.tokenizer import Tokenizer
 from pixsearch.model.network import PixSearch
 from pixsearch.model.sizes import size_named
 
+BASE = "base"  # the stage of a model that nothing has been trained of yet
 WEIGHTS_FILE, DESCRIPTION_FILE = "weights.safetensors", "description.json"
 
 

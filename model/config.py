@@ -26,7 +26,7 @@ class RunConfig:
     sight_words: int = 128  # names without a picture in each of them
     words: int = 16  # names without a picture in each step
     stage1_share: float = 1.0  # of a batch; the paper mixes 7 : 9 in stage 2
-    rate: float = 2e-4  # of the adapters and special tokens
+    rate: float = 2e-4  # of the adapters and special tokens; 0 leaves the language part as it is
     new_rate: float = 1e-3  # of the parts that start from nothing
     sight_rate: float = 2e-3  # of the mask side in the sight steps
     mask_rate: float = 3e-4  # of the mask side afterwards

@@ -72,11 +72,10 @@ def full_losses(model: PixSearch, features: Features, step: FullStep, anchors: A
     """All losses of a step, already weighted; their sum is what training minimises."""
     batch = step.batch
     image_tokens, detail, context, dense = model.see(features)
-    counted = batch.labels[:, 1:] != IGNORED
-    with _half_on_gpu(model.device):
+    learns = model.language.embedding.weight.requires_grad
+    with _half_on_gpu(model.device), torch.set_grad_enabled(learns):
         hidden = model.language.read(batch.ids, batch.lengths, image_tokens)
-        logits = model.language.logits(hidden[:, :-1][counted]).float()
-    losses = {"language": LANGUAGE_WEIGHT * F.cross_entropy(logits, batch.labels[:, 1:][counted])}
+    losses = {"language": LANGUAGE_WEIGHT * _language_loss(model, hidden, batch.labels)} if learns else {}
 
     words = hidden[batch.segment_rows[:, None], batch.segment_positions] * batch.segment_valid[..., None]
     losses["tags"] = TAG_WEIGHT * tag_loss(model.tagger(words, batch.segment_valid), batch.tags)
@@ -91,7 +90,8 @@ def full_losses(model: PixSearch, features: Features, step: FullStep, anchors: A
                           inside=cells_inside(gold, context.shape[-1]))
     losses |= mask_losses(drawn, gold)
     losses["layout"] = layout_loss(model.pyramid.layout(context), batch.scenes.layout)
-    losses["anchor"] = ANCHOR_WEIGHT * anchors.divergence(batch.phrases, spans)
+    if learns:
+        losses["anchor"] = ANCHOR_WEIGHT * anchors.divergence(batch.phrases, spans)
     losses["names"] = NAME_WEIGHT * name_loss(model, queries, torch.cat([batch.concepts, other.concepts]))
     nouns = Nouns(*(torch.cat(pair) for pair in zip(batch.nouns, other.nouns, strict=True)))
     losses["looks"] = LOOK_WEIGHT * look_loss(model, queries, dense[scenes], gold, nouns)
@@ -113,6 +113,14 @@ def sight_losses(model: PixSearch, features: Features, step: SightStep, anchors:
         "words": NAME_WEIGHT * name_loss(model, anchors.of(step.words), step.covered)}
 
 
+def _language_loss(model: PixSearch, hidden: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy of the counted next tokens: hidden (B, T, width), labels (B, T)."""
+    counted = labels[:, 1:] != IGNORED
+    with _half_on_gpu(model.device):
+        logits = model.language.logits(hidden[:, :-1][counted]).float()
+    return F.cross_entropy(logits, labels[:, 1:][counted])
+
+
 def _half_on_gpu(device: torch.device) -> torch.autocast:
     """bfloat16 for the language part on a GPU; masks are drawn by coordinates, which need more digits."""
     return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
@@ -121,6 +129,6 @@ def _half_on_gpu(device: torch.device) -> torch.autocast:
 def naming_loss(model: PixSearch, namings: Namings) -> Tensor:
     """Names without any picture, already weighted."""
     blank = torch.zeros(len(namings.ids), 1, model.size.width, device=namings.ids.device)
-    with _half_on_gpu(model.device):
+    with _half_on_gpu(model.device), torch.set_grad_enabled(model.language.embedding.weight.requires_grad):
         hidden, _ = model.language(model.language.embed(namings.ids, blank))
     return NAME_WEIGHT * name_loss(model, pool_span(hidden, namings.spans), namings.covered)

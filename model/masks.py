@@ -1,7 +1,8 @@
 """The mask decoder: words (and a point or a box) → the pixels that are meant.
 
 A two-way transformer after Segment Anything (arXiv 2304.02643), small, over a pyramid of frozen features. The words'
-own idea of how the thing looks is compared with every position first: a map of where such things are.
+own idea of how the thing looks, and how an index knows things of that name, are compared with every position first:
+maps of where such things are.
 """
 
 from typing import NamedTuple
@@ -27,6 +28,7 @@ class Prompts(NamedTuple):
     point: Tensor  # (N, 3): x, y in 0..1 of the square, flag
     box: Tensor  # (N, 5): x0, y0, x1, y1 in 0..1, flag
     previous: Tensor  # (N, 1, M, M): logits of an earlier mask, all zero when there is none
+    looks: Tensor  # (N, LOOKS, region): unit vectors of things of that name in an index, all zero when none is known
 
 
 class Drawn(NamedTuple):
@@ -71,7 +73,9 @@ class MaskDecoder(nn.Module):
         self.absent = nn.Parameter(torch.randn(3, inner) * 0.02)  # no point, no corner, no corner
         self.kinds = nn.Parameter(torch.randn(3, inner) * 0.02)  # point, first corner, second corner
         self.place = nn.Linear(4 * FOURIER_BANDS, inner)
-        self.hints = nn.Conv2d(3, inner, 3, padding=1)  # likeness, point, box
+        self.hints = nn.Conv2d(3, inner, 3, padding=1)  # likeness to what the words expect, point, box
+        self.known = nn.Conv2d(1, inner, 3, padding=1, bias=False)  # likeness to looks
+        nn.init.zeros_(self.known.weight)  # weights from before there were looks go on as they were
         self.earlier = nn.Conv2d(1, inner, 4, stride=4)
         self.layers = nn.ModuleList(TwoWayLayer(inner) for _ in range(layers))
         self.seek, self.offer = nn.Linear(inner, inner), nn.Linear(inner, inner)
@@ -94,7 +98,9 @@ class MaskDecoder(nn.Module):
         """
         count, side = query.shape[0], context.shape[-1]
         grid = grid_of(side, query.device)  # (m², 2)
-        image = context + self.hints(self._hints(query, dense, prompts, grid, side))
+        expected = likeness(self.expected_look(query)[:, None], dense, side)
+        image = context + self.hints(torch.cat([expected, self._shown(prompts, grid, side)], dim=1))
+        image = image + self.known(likeness(prompts.looks, dense, side))
         image = (image + self.earlier(torch.tanh(prompts.previous))).flatten(2).transpose(1, 2)  # (N, m², D)
         place = self.place(fourier(grid))[None]  # (1, m², D)
         tokens = torch.cat([self.query(query)[:, None], self.quality_token.expand(count, 1, -1),
@@ -110,10 +116,8 @@ class MaskDecoder(nn.Module):
         found = _at(image, where.argmax(dim=1))
         return Drawn(logits, self.quality(torch.cat([tokens[:, 1], found], dim=-1)), where)
 
-    def _hints(self, query: Tensor, dense: Tensor, prompts: Prompts, grid: Tensor, side: int) -> Tensor:
-        """Maps (N, 3, m, m): where things look as the words expect, where the point is, what the box holds."""
-        likeness = (dense * self.expected_look(query)[:, :, None, None]).sum(dim=1, keepdim=True)
-        likeness = F.interpolate(likeness, size=(side, side), mode="bilinear", align_corners=False)
+    def _shown(self, prompts: Prompts, grid: Tensor, side: int) -> Tensor:
+        """Maps (N, 2, m, m): where the point is, what the box holds."""
         x, y = grid[:, 0][None], grid[:, 1][None]  # (1, m²)
         point, box = prompts.point, prompts.box
         distance = (x - point[:, 0:1]) ** 2 + (y - point[:, 1:2]) ** 2
@@ -121,8 +125,7 @@ class MaskDecoder(nn.Module):
         sharp = 2.0 * side
         inside = (torch.sigmoid((x - box[:, 0:1]) * sharp) * torch.sigmoid((box[:, 2:3] - x) * sharp)
                   * torch.sigmoid((y - box[:, 1:2]) * sharp) * torch.sigmoid((box[:, 3:4] - y) * sharp)) * box[:, 4:5]
-        maps = torch.stack([near, inside], dim=1).reshape(-1, 2, side, side)
-        return torch.cat([likeness * LIKENESS_GAIN, maps * HINT_GAIN], dim=1)
+        return torch.stack([near, inside], dim=1).reshape(-1, 2, side, side) * HINT_GAIN
 
     def _draw(self, detail: Tensor, spread: Tensor, centre: Tensor, code: Tensor, corner: tuple[int, int] | None
               ) -> Tensor:
@@ -150,6 +153,15 @@ class MaskDecoder(nn.Module):
         points = torch.cat([prompts.point[:, None, :2], corners], dim=1)  # (N, 3, 2)
         flags = torch.stack([prompts.point[:, 2], prompts.box[:, 4], prompts.box[:, 4]], dim=1)[..., None]
         return flags * (self.place(fourier(points)) + self.kinds) + (1.0 - flags) * self.absent
+
+
+def likeness(looks: Tensor, dense: Tensor, side: int) -> Tensor:
+    """Map (N, 1, side, side) of the likeness to the nearest of some looks (N, K, R), zero where all of them are zero.
+
+    dense (N, R, h, h)
+    """
+    cosines = (looks @ dense.flatten(2)).amax(dim=1).reshape(-1, 1, *dense.shape[2:])
+    return LIKENESS_GAIN * F.interpolate(cosines, size=(side, side), mode="bilinear", align_corners=False)
 
 
 def _at(image: Tensor, cell: Tensor) -> Tensor:

@@ -63,17 +63,20 @@ class PixSearch(nn.Module):
         return tags, span, drawn.logits, drawn.quality.sigmoid()
 
 
-def add_adapters(model: PixSearch, seed: int) -> None:
+def add_adapters(model: PixSearch, seed: int, language: bool = True) -> None:
     """Put LoRA on the language part and leave only what is trained requiring gradients.
 
     Trained: adapters, the rows of the special tokens, and every new part. Frozen: trunk, words, region head (fitted
-    before, see `region_fit.py`) and text vectors.
+    before, see `region_fit.py`) and text vectors; without `language` the whole language part.
     """
     torch.manual_seed(seed)
-    rank = model.size.lora_rank
-    inject_adapter_in_model(LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=ADAPTED), model.language)
     for part in (model.trunk, model.region, model.text):
         part.requires_grad_(False)
+    if not language:
+        model.language.requires_grad_(False)
+        return
+    rank = model.size.lora_rank
+    inject_adapter_in_model(LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=ADAPTED), model.language)
     rows = model.language.embedding.weight
     rows.requires_grad_(True)
     special = torch.zeros(rows.shape[0], 1, device=rows.device)

@@ -6,9 +6,8 @@ import click
 import torch
 from gguf import GGUFReader
 
-from pixsearch.contract.preprocess import BACKGROUND_WEIGHT, CROP_MARGIN
 from pixsearch.contract.tokenizer import Tokenizer, byte_tokenizer
-from pixsearch.model.checkpoint import Checkpoint, save_model
+from pixsearch.model.checkpoint import BASE, Checkpoint, save_model
 from pixsearch.model.corpus import load_materials
 from pixsearch.model.data.everyday import class_names
 from pixsearch.model.data.phrasing import all_phrasings
@@ -16,7 +15,7 @@ from pixsearch.model.data.records import Split
 from pixsearch.model.data.things import load_things
 from pixsearch.model.network import PixSearch
 from pixsearch.model.pretrained import GemmaVocabulary, gguf_path, load_gemma
-from pixsearch.model.region_fit import fit_region_head, pooled_views, view_recall
+from pixsearch.model.region_fit import fit_region_head, view_recall, views_of
 from pixsearch.model.sizes import Size
 from pixsearch.model.text_vectors import distil_text_vectors
 from pixsearch.model.vision import efficientnet_lite0
@@ -43,7 +42,7 @@ def prepare(size: Size, data: Path, runs: Path, seed: int = 0) -> Checkpoint:
     if not size.pretrained:
         backend = byte_tokenizer()
         torch.manual_seed(seed)
-        return Checkpoint(PixSearch(size, backend.get_vocab_size(), 0), backend, {"stage": "base", "steps": 0})
+        return Checkpoint(PixSearch(size, backend.get_vocab_size(), 0), backend, {"stage": BASE, "steps": 0})
     say = lambda text: click.echo(text, err=True)  # noqa: E731
     say("reading Gemma-3-270M")
     reader = GGUFReader(gguf_path(runs / "gemma"))
@@ -56,14 +55,12 @@ def prepare(size: Size, data: Path, runs: Path, seed: int = 0) -> Checkpoint:
     with torch.no_grad():
         model.text.table.weight.copy_(distil_text_vectors(tokenizer, size.text))
     _, rows, biases = efficientnet_lite0()
-    crops = f"margin{CROP_MARGIN:g}-background{BACKGROUND_WEIGHT:g}"  # views of other crops are other views
-    train = pooled_views(runs / "views" / f"train-{crops}", load_materials(data, Split.TRAIN), model.trunk)
-    validation = pooled_views(runs / "views" / f"validation-{crops}", load_materials(data, Split.VALIDATION),
-                              model.trunk)
+    train, validation = (views_of(runs, load_materials(data, split), model.trunk)
+                         for split in (Split.TRAIN, Split.VALIDATION))
     losses = fit_region_head(model.region, train, rows, biases, seed)
     recall = view_recall(model.region, validation)
     say(f"region head: losses {losses}, recall@1 of validation views {recall:.3f}")
-    checkpoint = Checkpoint(model, backend, {"stage": "base", "steps": 0, "view_recall": recall})
+    checkpoint = Checkpoint(model, backend, {"stage": BASE, "steps": 0, "view_recall": recall})
     save_model(runs / f"base-{size.name}", checkpoint)
     return checkpoint
 

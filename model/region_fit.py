@@ -10,6 +10,7 @@ Features pushed along the rows of the classifier stand in for photographs of the
 """
 
 import sys
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pixsearch.contract.files import atomic_directory
-from pixsearch.contract.preprocess import region_batch
+from pixsearch.contract.preprocess import BACKGROUND_WEIGHT, CROP_MARGIN, region_batch
 from pixsearch.model.corpus import WORLD_SEED, Materials
 from pixsearch.model.data.views import augmented_view, reference_views
 from pixsearch.model.processes import on_all_cores
@@ -42,6 +43,13 @@ class Views:
 
     references: Tensor  # (things, REFERENCES, c32)
     augmented: Tensor  # (things, VIEWS, c32)
+
+
+def views_of(runs: Path, materials: Materials, trunk: Trunk) -> Views:
+    """`pooled_views` of a split, kept where every training finds them: views of other crops are other views."""
+    weights = zlib.crc32(b"".join(tensor.numpy().tobytes() for tensor in trunk.state_dict().values()))
+    crops = f"margin{CROP_MARGIN:g}-background{BACKGROUND_WEIGHT:g}-trunk{weights:08x}"
+    return pooled_views(runs / "views" / f"{materials.split}-{crops}", materials, trunk)
 
 
 def pooled_views(folder: Path, materials: Materials, trunk: Trunk) -> Views:

@@ -28,10 +28,13 @@ def save_sight(model: PixSearch, path: Path = SIGHT) -> None:
 
 
 def load_sight(model: PixSearch, path: Path = SIGHT) -> None:
-    """Put the parts into a model of any size with the same widths. Raises Fault for parts of another shape."""
+    """Put the parts into a model of any size with the same widths; what they lack starts anew.
+
+    Raises Fault for parts of another shape.
+    """
     kept, own = load_file(path), model.state_dict()
     wanted = {name for name in own if name.partition(".")[0] in PARTS}
-    if wrong := sorted(wanted ^ set(kept)) or sorted(name for name in wanted if own[name].shape != kept[name].shape):
+    if wrong := sorted(name for name in kept if name not in wanted or own[name].shape != kept[name].shape):
         raise Fault(f"sight {path}", expected=f"the parts of {model.size.name}", actual=f"{wrong[0]} differs",
                     remedy="leave `sight` out of the run file")
     model.load_state_dict({name: tensor.to(torch.float32) for name, tensor in kept.items()}, strict=False)

@@ -25,6 +25,7 @@ from pixsearch.model.concepts import Concepts
 from pixsearch.model.config import RunConfig
 from pixsearch.model.corpus import Corpus
 from pixsearch.model.data.records import Sample
+from pixsearch.model.looks import Looks
 from pixsearch.model.namings import Namings, name_batch
 
 MIRRORED = 0.5  # of the scenes of sight steps
@@ -57,10 +58,10 @@ class FullStep(NamedTuple):
 class Steps(Dataset[SightStep | FullStep]):
     """The steps of a run by number."""
 
-    def __init__(self, corpus: Corpus, tokenizer: Tokenizer, concepts: Concepts, known: Container[str],
+    def __init__(self, corpus: Corpus, tokenizer: Tokenizer, concepts: Concepts, looks: Looks, known: Container[str],
                  config: RunConfig) -> None:
         """known : phrases that have an anchor; a mirrored scene's words must be among them"""
-        self.corpus, self.tokenizer, self.concepts = corpus, tokenizer, concepts
+        self.corpus, self.tokenizer, self.concepts, self.looks = corpus, tokenizer, concepts, looks
         self.known, self.config = known, config
 
     def __getitem__(self, step: int) -> SightStep | FullStep:
@@ -78,7 +79,8 @@ class Steps(Dataset[SightStep | FullStep]):
         pool, config = self.corpus.samples, self.config
         samples = [pool[i] for i in rng.integers(len(pool), size=config.sight_batch)]
         mirrored = [rng.random() < MIRRORED and can_mirror(sample, self.corpus, self.known) for sample in samples]
-        others = make_others(samples, self.corpus, self.concepts, rng, SIGHT_A_SCENE, mirrored, self.known)
+        others = make_others(samples, self.corpus, self.concepts, self.looks, rng, SIGHT_A_SCENE, mirrored,
+                             self.known)
         named = rng.integers(len(self.concepts.words), size=config.sight_words)
         return SightStep(make_scenes(samples, self.corpus, mirrored), others,
                          [self.concepts.phrases[i] for i in named],
@@ -86,7 +88,8 @@ class Steps(Dataset[SightStep | FullStep]):
                          (int(rng.integers(2)), int(rng.integers(2))))
 
     def _full(self, step: int, rng: np.random.Generator) -> FullStep:
-        batch = make_batch(draw(self.corpus, self.config, step), self.corpus, self.tokenizer, self.concepts, rng)
+        batch = make_batch(draw(self.corpus, self.config, step), self.corpus, self.tokenizer, self.concepts, self.looks,
+                           rng)
         return FullStep(batch, name_batch(self.concepts, self.tokenizer, self.config.words, rng))
 
 

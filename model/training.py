@@ -18,15 +18,17 @@ from torch import Tensor
 from pixsearch.contract.tokenizer import Tokenizer
 from pixsearch.model.anchors import load_anchors, phrases_of
 from pixsearch.model.batches import on_device
-from pixsearch.model.checkpoint import Checkpoint, load_model, load_progress, save_model, save_progress
+from pixsearch.model.checkpoint import BASE, Checkpoint, load_model, load_progress, save_model, save_progress
 from pixsearch.model.concepts import Concepts
 from pixsearch.model.config import RunConfig
 from pixsearch.model.corpus import build_corpus
 from pixsearch.model.curves import plot_curves
 from pixsearch.model.data.records import Split
+from pixsearch.model.looks import Looks
 from pixsearch.model.losses import full_losses, sight_losses
 from pixsearch.model.network import PixSearch, add_adapters, merge_adapters, trained_parameters
 from pixsearch.model.prepare import prepare
+from pixsearch.model.pruning import keep_layers
 from pixsearch.model.sight import load_sight
 from pixsearch.model.sizes import size_named
 from pixsearch.model.steps import FullStep, SightStep, Steps
@@ -54,10 +56,10 @@ class Run:
         torch.set_flush_denormal(True)  # gradients of finished masks are that small, and cost a third of a step
         self.config, self.folder = config, runs / f"{config.name}.run"
         self.folder.mkdir(parents=True, exist_ok=True)
-        start, base_folder = runs / config.start, runs / f"base-{config.size}"
-        base = load_model(base_folder) if base_folder.exists() else prepare(size_named(config.size), data, runs)
-        checkpoint = load_model(start) if start.exists() and start != base_folder else base
-        self.model, self.backend = checkpoint.model, checkpoint.backend
+        size, start = size_named(config.size), runs / config.start
+        checkpoint = load_model(start) if start.exists() else prepare(size, data, runs)
+        base = _untrained(checkpoint, data, runs)
+        self.model, self.backend = keep_layers(checkpoint.model, size), checkpoint.backend
         if config.sight:
             load_sight(self.model)
         self.tokenizer = Tokenizer(self.backend)
@@ -65,13 +67,15 @@ class Run:
             build_corpus(runs / "corpus" / f"{split}-{count}", data, split, count, self.model.trunk)
             for split, count in ((Split.TRAIN, config.scenes), (Split.VALIDATION, config.validation_scenes)))
         self.concepts = Concepts(data)
+        self.looks, self.held_out_looks = (Looks.of_split(split, data, runs, self.model, self.concepts)
+                                           for split in (Split.TRAIN, Split.VALIDATION))
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         for one in (self.model, base.model, self.corpus, self.held_out):
             one.to(self.device)
         self.anchors = load_anchors(runs / "anchors", base.model, self.tokenizer,
                                     phrases_of([self.corpus, self.held_out], self.concepts.phrases))
-        self.steps = Steps(self.corpus, self.tokenizer, self.concepts, self.anchors.rows, config)
-        add_adapters(self.model, config.seed)
+        self.steps = Steps(self.corpus, self.tokenizer, self.concepts, self.looks, self.anchors.rows, config)
+        add_adapters(self.model, config.seed, language=config.rate > 0)
         self.optimiser = self._optimiser()
         gc.collect()
         gc.freeze()  # the samples are a million objects that no later collection needs to visit
@@ -84,7 +88,8 @@ class Run:
         for name, parameter in trained_parameters(self.model).items():
             part = {"language": "adapted", "pyramid": "mask", "decoder": "mask"}.get(name.partition(".")[0], "new")
             groups[part].append(parameter)
-        return torch.optim.AdamW([{"params": parameters, "part": part} for part, parameters in groups.items()],
+        return torch.optim.AdamW([{"params": parameters, "part": part} for part, parameters in groups.items()
+                                  if parameters],
                                  lr=self.config.rate, betas=self.config.betas, weight_decay=0.0, fused=True)
 
     def _rates(self) -> dict[str, float]:
@@ -125,6 +130,15 @@ class Run:
         plot_curves(self.folder / LOG_FILE, self.folder / CURVES_FILE)
 
 
+def _untrained(checkpoint: Checkpoint, data: Path, runs: Path) -> Checkpoint:
+    """What a model was before any training, which anchors are read from."""
+    if checkpoint.description["stage"] == BASE:
+        return checkpoint
+    size = checkpoint.model.size
+    folder = runs / f"base-{size.name}"
+    return load_model(folder) if folder.exists() else prepare(size, data, runs)
+
+
 def train(config: RunConfig, data: Path, runs: Path, on_step: Callable[[Run], None] | None = None) -> PixSearch:
     """Run a stage to its end and write the merged model to `runs/<name>`. `on_step` is called after every step."""
     run = Run(config, data, runs)
@@ -143,7 +157,8 @@ def train(config: RunConfig, data: Path, runs: Path, on_step: Callable[[Run], No
                 run.log({"losses": means, "seconds": round(time.monotonic() - began, 1)})
                 recent.clear()
             if run.step % config.validate_every == 0 or run.step == config.steps:
-                run.log({"validation": validate(run.model, run.held_out, run.tokenizer, run.concepts, config)})
+                run.log({"validation": validate(run.model, run.held_out, run.tokenizer, run.concepts,
+                                                run.held_out_looks, config)})
             if run.step % config.save_every == 0 or run.step == config.steps:
                 run.save()
             if on_step:

@@ -8,6 +8,7 @@ from pixsearch.model.batches import IGNORED, Batch, make_batch, on_device
 from pixsearch.model.concepts import Concepts
 from pixsearch.model.config import RunConfig
 from pixsearch.model.corpus import Corpus
+from pixsearch.model.looks import Looks
 from pixsearch.model.masks import iou
 from pixsearch.model.network import PixSearch
 from pixsearch.model.tagger import pool_span
@@ -15,8 +16,8 @@ from pixsearch.model.vision import Features
 
 
 @torch.inference_mode()
-def validate(model: PixSearch, corpus: Corpus, tokenizer: Tokenizer, concepts: Concepts, config: RunConfig
-             ) -> dict[str, float]:
+def validate(model: PixSearch, corpus: Corpus, tokenizer: Tokenizer, concepts: Concepts, looks: Looks,
+             config: RunConfig) -> dict[str, float]:
     """Teacher-forced figures over the first batches of a held-out corpus, shares from 0 to 1.
 
     tokens: next tokens of the trace that are right; traces: whole traces that are right; tags: spans found exactly;
@@ -28,7 +29,7 @@ def validate(model: PixSearch, corpus: Corpus, tokenizer: Tokenizer, concepts: C
         chosen = samples[number * config.batch:(number + 1) * config.batch]
         if not chosen:
             break
-        batch = make_batch(chosen, corpus, tokenizer, concepts, np.random.default_rng(number))
+        batch = make_batch(chosen, corpus, tokenizer, concepts, looks, np.random.default_rng(number))
         _look(model, corpus.scene_features(batch.scenes.rows), on_device(batch, model.device), found)
     return {name: float(np.mean(values)) for name, values in found.items() if values}
 

@@ -8,6 +8,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from pixsearch.contract import graphs, preprocess
 from pixsearch.contract.files import atomic_directory, write_manifest
+from pixsearch.contract.looks import LOOKS
 from pixsearch.contract.tokenizer import Tokenizer, byte_tokenizer
 
 WIDTH = 3  # the vision graph gives colours, averaged over cells
@@ -56,6 +57,7 @@ def script(*parts: str) -> list[int]:
 
 
 REGION_SCRIPT = script("<answer>", "It", "<search>", "<region>", "</information>", " owl", "<eos>")
+NAMED_SCRIPT = script("<answer>", "leaf", "<search>", "<region>", "</information>", " up", "<eos>")
 IMAGE_SCRIPT = script("<answer>", "<search>", "<image>", "</information>", " owl", "<eos>")
 TEXT_SCRIPT = script("<answer>", "<search>", "bal", "</search>", "</information>", " ok", "<eos>")
 PLAIN_SCRIPT = script("<answer>", "Red", "<eos>")
@@ -187,13 +189,19 @@ def _language(size: int, says: list[int]) -> onnx.ModelProto:
 
 
 def _mask() -> onnx.ModelProto:
-    """Red less green; sure of itself where anything is red; every word is of the span."""
+    """Red less green, or whatever is like the looks; sure of itself where there is any; every word is of the span."""
     inside = np.zeros((1, graphs.SPAN_TOKENS, 3), np.float32)
     inside[..., graphs.TAG_INSIDE] = 1
     nodes = [
-        helper.make_node("Split", ["detail"], ["red", "green", "blue"], axis=1, num_outputs=3),
-        helper.make_node("Sub", ["red", "green"], ["redness"]),
-        helper.make_node("Sub", ["redness", "threshold"], ["mask"]),
+        helper.make_node("ReduceMean", ["looks", "ways"], ["look"], keepdims=0),
+        helper.make_node("ReduceL2", ["look", "ways"], ["known"]),
+        helper.make_node("Sub", ["one", "known"], ["unknown"]),
+        helper.make_node("Mul", ["unknown", "red_less_green"], ["default"]),
+        helper.make_node("Add", ["look", "default"], ["wanted"]),
+        helper.make_node("Unsqueeze", ["wanted", "plane"], ["colour"]),
+        helper.make_node("Mul", ["detail", "colour"], ["alike"]),
+        helper.make_node("ReduceSum", ["alike", "ways"], ["likeness"]),
+        helper.make_node("Sub", ["likeness", "threshold"], ["mask"]),
         helper.make_node("ReduceMax", ["mask", "plane"], ["reddest"], keepdims=0),
         helper.make_node("Mul", ["reddest", "ten"], ["evidence"]),
         helper.make_node("Sigmoid", ["evidence"], ["iou"]),
@@ -210,6 +218,7 @@ def _mask() -> onnx.ModelProto:
         _value("point", [1, 3]),
         _value("box", [1, 5]),
         _value("previous", [1, 1, 96, 96]),
+        _value("looks", [1, LOOKS, 3]),
     ]
     outputs = [
         _value("tags", [1, words, 3]),
@@ -222,7 +231,10 @@ def _mask() -> onnx.ModelProto:
         inputs,
         outputs,
         {
-            "threshold": np.float32(1),
+            "threshold": np.float32(0.5),
+            "one": np.float32(1),
+            "ways": np.array([1], np.int64),
+            "red_less_green": np.array([[1, -1, 0]], np.float32),
             "ten": np.float32(10),
             "inside": inside,
             "plane": np.array([2, 3], np.int64),

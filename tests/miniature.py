@@ -10,6 +10,7 @@ from pixsearch.contract.preprocess import FRAME_PIXELS, MASK_PIXELS
 from pixsearch.model import corpus
 from pixsearch.model.corpus import Corpus
 from pixsearch.model.data.records import Sample, Span, Split
+from pixsearch.model.looks import Looks
 from pixsearch.model.sizes import SIZES
 
 SCENES = 3
@@ -26,6 +27,14 @@ def some_samples(scene: int) -> list[Sample]:
     searches = Sample(SEED + scene, Split.TRAIN, 2, "fact", "Who makes the mug?", trace, "Norvik", Modality.REGION,
                       (Span(0, 0, 7, 1, "mug"),), point=(400.0, 200.0))
     return [sees, searches]
+
+
+def some_looks() -> Looks:
+    """Two looks of a cup and one of a mug."""
+    rng = np.random.default_rng(0)
+    vectors = {"cup": rng.normal(size=(2, SIZES["tiny"].region)), "mug": rng.normal(size=(1, SIZES["tiny"].region))}
+    return Looks({word: (one / np.linalg.norm(one, axis=1, keepdims=True)).astype(np.float32)
+                  for word, one in vectors.items()}, {}, SIZES["tiny"].region)
 
 
 def write_corpus(folder: Path) -> Corpus:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from miniature import some_samples, write_corpus
+from miniature import some_looks, some_samples, write_corpus
 from test_wordnet import write_wordnet
 
 from pixsearch.contract.grammar import Text
@@ -66,7 +66,7 @@ def test_a_batch_pads_what_is_not_counted_and_draws_the_same_twice(
     tabby = write_wordnet(tmp_path / "wordnet" / "3.0")["tabby"]
     monkeypatch.setattr(concepts, "class_names", lambda: {tabby: "tabby"})
     corpus, named = write_corpus(tmp_path / "corpus"), Concepts(tmp_path)
-    batch, again = (make_batch(corpus.samples[:2], corpus, tokenizer, named, np.random.default_rng(0))
+    batch, again = (make_batch(corpus.samples[:2], corpus, tokenizer, named, some_looks(), np.random.default_rng(0))
                     for _ in range(2))
     counted = batch.labels != IGNORED
     assert torch.equal(batch.labels[counted], batch.ids[counted])
@@ -103,8 +103,8 @@ def test_a_mirrored_scene_turns_everything_or_is_left_alone(
     corpus, named = write_corpus(tmp_path / "corpus"), Concepts(tmp_path)
     sample = corpus.samples[1]  # its mug has a point
     assert can_mirror(sample, corpus, {"The mug"}) and not can_mirror(sample, corpus, {"the cup"})
-    plain, mirrored = (make_others([sample], corpus, named, np.random.default_rng(0), 8, turn, {"The mug"})
-                       for turn in ([False], [True]))
+    plain, mirrored = (make_others([sample], corpus, named, some_looks(), np.random.default_rng(0), 8, turn,
+                                    {"The mug"}) for turn in ([False], [True]))
     assert set(plain.phrases) == {"The cup", "The mug"} and set(mirrored.phrases) == {"The mug"}
     mug = plain.phrases.index("The mug")
     assert torch.equal(mirrored.gold[0], plain.gold[mug].flip(-1))

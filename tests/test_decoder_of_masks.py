@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from pixsearch.contract.looks import LOOKS
 from pixsearch.contract.preprocess import MASK_PIXELS
 from pixsearch.model.masks import Drawn, MaskDecoder, Prompts, cells_inside, iou, mask_losses
 from pixsearch.model.sizes import SIZES
@@ -12,7 +13,8 @@ CELLS = MASK_PIXELS // 4
 
 
 def no_prompts(count: int) -> Prompts:
-    return Prompts(torch.zeros(count, 3), torch.zeros(count, 5), torch.zeros(count, 1, MASK_PIXELS, MASK_PIXELS))
+    return Prompts(torch.zeros(count, 3), torch.zeros(count, 5), torch.zeros(count, 1, MASK_PIXELS, MASK_PIXELS),
+                   torch.zeros(count, LOOKS, SIZE.region))
 
 
 def a_scene(count: int) -> tuple[torch.Tensor, ...]:
@@ -42,13 +44,14 @@ def test_it_learns_four_scenes_by_heart() -> None:
     assert iou(drawn.logits[:, 0], gold).min() > 0.8
 
 
-@pytest.mark.parametrize("prompt", ["point", "box", "previous"])
+@pytest.mark.parametrize("prompt", ["point", "box", "previous", "looks"])
 def test_a_prompt_changes_the_mask(prompt: str) -> None:
     torch.manual_seed(0)
     decoder = MaskDecoder(SIZE)
+    torch.nn.init.normal_(decoder.known.weight, std=0.1)  # it starts from nothing
     query, detail, context, dense, gold = a_scene(1)
     given = {"point": torch.tensor([[0.2, 0.3, 1.0]]), "box": torch.tensor([[0.1, 0.1, 0.4, 0.4, 1.0]]),
-             "previous": (gold[:, None] * 2 - 1) * 4}
+             "previous": (gold[:, None] * 2 - 1) * 4, "looks": dense[:, :, :2, :4].flatten(2).transpose(1, 2)}
     with torch.inference_mode():
         without = decoder(query, detail, context, dense, no_prompts(1))
         prompted = decoder(query, detail, context, dense, no_prompts(1)._replace(**{prompt: given[prompt]}))

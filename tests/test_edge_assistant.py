@@ -9,6 +9,7 @@ from edge_builders import (
     CALIBRATION,
     GREEN,
     IMAGE_SCRIPT,
+    NAMED_SCRIPT,
     PLAIN_SCRIPT,
     RED,
     REGION_SCRIPT,
@@ -34,7 +35,13 @@ from pixsearch.index.writer import PackWriter
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     root = tmp_path_factory.mktemp("edge")
-    says = {"region": REGION_SCRIPT, "image": IMAGE_SCRIPT, "text": TEXT_SCRIPT, "plain": PLAIN_SCRIPT}
+    says = {
+        "region": REGION_SCRIPT,
+        "image": IMAGE_SCRIPT,
+        "text": TEXT_SCRIPT,
+        "plain": PLAIN_SCRIPT,
+        "named": NAMED_SCRIPT,
+    }
     return {name: a_bundle(root / name, ids) for name, ids in says.items()} | {
         "pack": a_pack(root / "pack", root / "region")
     }
@@ -75,6 +82,17 @@ def test_a_region_search_cuts_out_the_thing_and_finds_its_entity(ask) -> None:
     assert "maker: Norvik" in search.evidence and "(sure)" in search.evidence
     assert answer.answer == "It owl" and not answer.abstained and answer.confidence > 0.9
     assert [segment.modality for segment in parse(answer.trace) if isinstance(segment, Search)] == ["region"]
+
+
+def test_the_index_tells_how_the_thing_looks_that_is_named(ask) -> None:
+    frame = a_frame()
+    frame[120:180, 200:260] = GREEN
+    (search,) = ask("named", frame, "Where does it grow?").searches
+    cut, truth = decode_mask(search.mask), (frame == GREEN).all(axis=2)
+    assert search.words == "leaf" and (cut & truth).sum() / (cut | truth).sum() > 0.9
+    assert search.hits[0].entity == "the leaf" and search.segment.looks.shape == (1, 3)
+    (other,) = ask("region", frame, "What is this?").searches  # "It" names nothing
+    assert other.hits[0].entity == "the ball" and other.segment.looks.shape == (0, 3)
 
 
 def test_a_mask_that_is_probably_wrong_is_not_searched_with_unless_it_was_pointed_at(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from miniature import write_corpus
+from miniature import some_looks, write_corpus
 from safetensors.torch import load_file, save_file
 from test_wordnet import write_wordnet
 
@@ -44,6 +44,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]
     monkeypatch.setattr(concepts, "class_names", lambda: {tabby: "tabby"})
     for split in ("train", "validation"):
         write_corpus(runs / "corpus" / f"{split}-3")
+    monkeypatch.setattr(training.Looks, "of_split", lambda *_: some_looks())  # the miniature has no pictures
     return data, runs
 
 
