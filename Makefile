@@ -59,8 +59,9 @@ lint: $(VENV)/dev.stamp  ## ruff and mypy
 data: $(VENV)/train.stamp drawing  ## fetch the pictures and the dictionary that training and eval scenes use, into data/
 	$(BIN)/python -c 'from pathlib import Path; from pixsearch.model.data.sources import make_data; make_data(Path("data"))'
 
-train: $(VENV)/train.stamp data  ## train both stages; resumes where it stopped
-	$(BIN)/pixsearch train stage1
+train: $(VENV)/train.stamp data  ## train both stages of a small model and cut nano from it; resumes where it stopped
+	$(BIN)/pixsearch train stage1 --size small
+	$(BIN)/pixsearch train stage2 --size small
 	$(BIN)/pixsearch train stage2
 
 export: $(VENV)/export.stamp data  ## export the trained model and the everyday pack, and fit its confidence

@@ -56,7 +56,7 @@ def export_bundle(checkpoint: Checkpoint, folder: Path, precision: str = "fp32",
                 path = temporary / graphs.graph_file(graph.name)
                 graph.export(path)
                 if precision == "int8":
-                    quantize_graph(graph.name, path, model.size)
+                    quantize_graph(graph.name, path)
         checkpoint.backend.save(str(temporary / graphs.TOKENIZER_FILE))
         return write_manifest(temporary, _manifest(checkpoint, folder.name, precision, temporary, calibration))
 

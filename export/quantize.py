@@ -3,7 +3,7 @@
 | graph | how |
 |---|---|
 | vision, mask, region | weights: int8, one scale a channel; arithmetic in float32 |
-| language | feed-forward: 4-bit blocks; attention: dynamic int8 a channel; embeddings: int8 rows, also the head |
+| language | feed-forward and attention: 4-bit blocks; embeddings: int8 rows, also the head |
 | text | int8 rows |
 """
 
@@ -13,25 +13,23 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
-from onnxruntime.quantization import QuantType, quantize_dynamic
 from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 
 from pixsearch.contract import graphs
-from pixsearch.model.sizes import Size
 
 SMALLEST = 2_048  # weights in a tensor that are worth it
 OUTPUT_AXIS = {"Conv": 0, "MatMul": 1, "Gemm": 1}
-BLOCK = 32  # weights that share a 4-bit scale
+BLOCK = 64  # weights that share a 4-bit scale
 FAST_INT8 = 4  # MatMulNBits accuracy level: int8 activations
 # Weights that meet quantized activations are unsigned: with signed ones, CPUs with AVX2 alone add pairs of products in
 # 16 bits, which overflow.
 ZERO = 128
 
 
-def quantize_graph(name: str, path: Path, size: Size) -> None:
+def quantize_graph(name: str, path: Path) -> None:
     """Quantize one exported graph in place."""
     if name == graphs.LANGUAGE:
-        _quantize_language(path, size)
+        _quantize_language(path)
         return
     model = onnx.load(path)
     if name == graphs.TEXT:
@@ -73,22 +71,15 @@ def _dequantize(graph: onnx.GraphProto, tensor: onnx.TensorProto, axis: int) -> 
         graph.node.insert(place, node)
 
 
-def _quantize_language(path: Path, size: Size) -> None:
-    """Feed-forward to 4-bit blocks, attention to dynamic int8, embeddings to int8 rows."""
+def _quantize_language(path: Path) -> None:
+    """Feed-forward and attention to 4-bit blocks, embeddings to int8 rows."""
     model = onnx.load(path)
-    shapes = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
-    feed_forward = {(size.width, size.feed_forward), (size.feed_forward, size.width)}
-    weighted = [node for node in model.graph.node if node.op_type == "MatMul" and node.input[1] in shapes]
-    attention = [node.name for node in weighted if shapes[node.input[1]] not in feed_forward]
+    weights = {tensor.name for tensor in model.graph.initializer}
+    others = [node.name for node in model.graph.node if node.op_type == "MatMul" and node.input[1] not in weights]
     blocks = MatMulNBitsQuantizer(model, block_size=BLOCK, is_symmetric=False, accuracy_level=FAST_INT8,
-                                  nodes_to_exclude=[node.name for node in model.graph.node
-                                                    if node.op_type == "MatMul" and (
-                                                        node not in weighted or node.name in attention)])
+                                  nodes_to_exclude=others)
     blocks.process()
-    onnx.save(blocks.model.model, path)
-    quantize_dynamic(path, path, nodes_to_quantize=attention, per_channel=True, weight_type=QuantType.QUInt8,
-                     extra_options={"MatMulConstBOnly": True})
-    model = onnx.load(path)
+    model = blocks.model.model
     table = _table(model, "language.embedding.weight")
     _share_with_head(model, table, _gather_int8_rows(model, table))
     onnx.save(model, path)

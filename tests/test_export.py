@@ -65,7 +65,7 @@ def test_quantized_graphs_stay_close(exported: tuple[Checkpoint, Path], tmp_path
     checkpoint, folder = exported
     path = tmp_path / "quantized.onnx"
     path.write_bytes((folder / graphs.graph_file(name)).read_bytes())
-    quantize_graph(name, path, SIZES["tiny"])
+    quantize_graph(name, path)
     assert path.stat().st_size < (folder / graphs.graph_file(name)).stat().st_size
     feeds = {key: value.numpy() for key, value in example_inputs(
         checkpoint.model, name, torch.Generator().manual_seed(3)).items()}
@@ -81,11 +81,11 @@ def test_weights_that_meet_quantized_activations_are_unsigned(exported: tuple[Ch
     _, folder = exported
     path = tmp_path / "quantized.onnx"
     path.write_bytes((folder / graphs.graph_file(graphs.LANGUAGE)).read_bytes())
-    quantize_graph(graphs.LANGUAGE, path, SIZES["tiny"])
+    quantize_graph(graphs.LANGUAGE, path)
     graph = onnx.load(path).graph
     types = {tensor.name: tensor.data_type for tensor in graph.initializer}
     met = [types[node.input[1]] for node in graph.node if node.op_type == "MatMulInteger"]
-    assert len(met) > 1
+    assert len(met) == 1  # the output head
     assert set(met) == {onnx.TensorProto.UINT8}  # signed ones overflow where a CPU has AVX2 alone
 
 
