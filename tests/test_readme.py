@@ -11,6 +11,7 @@ from pixsearch.apps.main import cli
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
+CARD = (ROOT / "model" / "README.md").read_text("utf-8")
 MADE = {"demo/answers.html", "demo/glasses.mp4"}  # by `make demo`
 SHELL = "\n".join(re.findall(r"```sh\n(.*?)```", README, re.DOTALL))
 INLINE = re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", README, flags=re.DOTALL))
@@ -60,6 +61,17 @@ def test_every_path_exists() -> None:
     assert len(paths) >= 8
     missing = {path for path in paths - MADE if not (ROOT / path).exists()}
     assert not missing
+
+
+def test_the_model_s_card_names_commands_targets_and_files_that_are_there() -> None:
+    named = re.findall(r"`([^`\n]+)`", CARD)
+    for call in (code.split()[1:] for code in named if code.startswith("pixsearch ")):
+        path = next(path for path in COMMANDS if tuple(call[: len(path)]) == path)
+        COMMANDS[path].make_context("pixsearch", call[len(path) :])
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"\bmake ([a-z]+)", " ".join(named))) <= targets
+    paths = [code for code in named if re.fullmatch(r"[a-z]+/[\w./-]*", code)]
+    assert len(paths) >= 4 and all((ROOT / path).exists() for path in paths)
 
 
 def test_the_first_words_say_what_it_is() -> None:
