@@ -40,6 +40,10 @@ class GivenMask(Perception):
         own = super().segment(hidden, point, box, previous, looks)
         return replace(own, mask=self._mask, iou=1.0, fallback=bool(self._mask.all()))
 
+    def look_closer(self, segment: Segment) -> Segment:
+        """The given mask stays as it is."""
+        return segment
+
 
 class Unaided(Perception):
     """Cuts out what words name without being told how an index knows such things."""
@@ -54,6 +58,14 @@ class Unaided(Perception):
     ) -> Segment:
         """As always, but `looks` are left out."""
         return super().segment(hidden, point, box, previous)
+
+
+class FirstLook(Perception):
+    """Searches with the mask as it is drawn first."""
+
+    def look_closer(self, segment: Segment) -> Segment:
+        """The segment as it is."""
+        return segment
 
 
 class SalientCutter:

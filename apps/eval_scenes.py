@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pixsearch.apps.baselines import GivenMask, SalientCutter, Unaided
+from pixsearch.apps.baselines import FirstLook, GivenMask, SalientCutter, Unaided
 from pixsearch.apps.defaults import EVERYDAY_PACK
 from pixsearch.apps.extras import needs_extra
 from pixsearch.apps.scene_packs import write_scene_pack
@@ -54,14 +54,15 @@ class Way:
     """How the assistant is asked.
 
     allowed : what it may do, as arguments of `ask`
-    cuts    : whose masks region searches cut out: the assistant's "own", its own "unaided" by looks, the "true" ones,
-              or what is "salient"
+    cuts    : whose masks region searches cut out: the assistant's "own", its own "unaided" by looks or at the "first"
+              look, the "true" ones, or what is "salient"
     """
 
     allowed: dict[str, Any] = field(default_factory=dict)
     cuts: str = "own"
 
 
+OWN = {"unaided": Unaided, "first": FirstLook}  # the assistant's own masks, with less
 FULL = Way()
 ABLATIONS = {
     "no_search": Way({"budget": 0}),
@@ -72,6 +73,7 @@ ABLATIONS = {
     "budget_3": Way({"budget": 3}),
     "budget_4": Way({"budget": 4}),
     "no_looks": Way(cuts="unaided"),
+    "first_look": Way(cuts="first"),
     "salient_mask": Way(cuts="salient"),
     "oracle_mask": Way(cuts="true"),
 }
@@ -228,8 +230,8 @@ def _perceive(
 ) -> Perception:
     if salient:
         return GivenMask(assistant.bundle, scene.frame, salient(scene.frame))
-    if way.cuts == "unaided":
-        return Unaided(assistant.bundle, scene.frame)
+    if way.cuts in OWN:
+        return OWN[way.cuts](assistant.bundle, scene.frame)
     if way.cuts == "true" and sample.target is not None:
         return GivenMask(assistant.bundle, scene.frame, scene.placed[sample.target].mask)
     return assistant.perceive(scene.frame)

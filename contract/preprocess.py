@@ -70,12 +70,16 @@ class Letterbox:
         covered = cv2.resize(square, (MASK_PIXELS, MASK_PIXELS), interpolation=cv2.INTER_AREA)
         return covered.astype(np.float32)
 
-    def restore_mask(self, logits: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Mask logits (MASK_PIXELS, MASK_PIXELS) → bool mask at frame size (H, W)."""
+    def restore(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Mask logits (MASK_PIXELS, MASK_PIXELS) → logits at frame size, float32 (H, W)."""
         inner = self._inner(self.height, self.width)
         square = cv2.resize(logits, (FRAME_PIXELS, FRAME_PIXELS), interpolation=cv2.INTER_LINEAR)
         cut = square[self.top:self.top + inner[1], self.left:self.left + inner[0]]
-        return cv2.resize(cut, (self.width, self.height), interpolation=cv2.INTER_LINEAR) > 0
+        return cv2.resize(cut, (self.width, self.height), interpolation=cv2.INTER_LINEAR).astype(np.float32, copy=False)
+
+    def restore_mask(self, logits: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Mask logits (MASK_PIXELS, MASK_PIXELS) → bool mask at frame size (H, W)."""
+        return self.restore(logits) > 0
 
     def _inner(self, height: int, width: int) -> tuple[int, int]:
         return max(1, round(width * self.scale)), max(1, round(height * self.scale))

@@ -1,6 +1,6 @@
 """One frame, encoded once: masks, region vectors and image tokens are all read from it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pixsearch.contract import graphs
 from pixsearch.contract.looks import gather_looks
 from pixsearch.contract.preprocess import MASK_PIXELS, frame_batch
+from pixsearch.edge import outline
 from pixsearch.edge.bundle import Bundle
 from pixsearch.edge.embedder import BundleEmbedder
 from pixsearch.edge.inputs import Box, Point
@@ -88,6 +89,25 @@ class Perception:
             mask, iou = self._stand_in(point, box), 0.0
         return Segment(mask, logits, iou, outputs["tags"][0, :words].argmax(axis=1),
                        outputs["span"][0, :words] > 0.5, hidden, looks, fallback)
+
+    def look_closer(self, segment: Segment) -> Segment:
+        """The segment with a better mask: a small thing is seen again near by, and outlines follow the picture.
+
+        The second look is kept where the mask graph trusts it more than the first.
+        """
+        if segment.fallback:
+            return segment
+        if (window := outline.window_around(segment.mask)) is not None:
+            near = Perception(self._bundle, np.ascontiguousarray(self.frame[window]))
+            again = near.segment(segment.hidden, outline.deepest_point(segment.mask[window]), looks=segment.looks)
+            if again.iou > segment.iou:
+                mask = np.zeros_like(segment.mask)
+                mask[window] = near._trimmed(again)
+                return replace(segment, mask=mask, iou=again.iou)
+        return replace(segment, mask=self._trimmed(segment))
+
+    def _trimmed(self, segment: Segment) -> Mask:
+        return outline.trimmed(self.frame, segment.mask, self._letterbox.restore(segment.logits))
 
     def region_vector(self, mask: Mask) -> Array:
         """Unit vector of a masked part, float32 (R,), at camera resolution. Raises ValueError when empty."""

@@ -46,15 +46,15 @@ class Retriever:
                             self._evidence(hits, Modality.REGION), segment)
 
     def _cut_out(self, request: SearchRequest) -> Segment:
-        """The mask of what the words name; drawn once more where an index knows how things of that name look."""
+        """The mask of what the words name, drawn once more where an index knows how things of that name look."""
         with self._stopwatch.measure("mask"):
             segment = self._perception.segment(request.hidden, self._point, self._box)
         with self._stopwatch.measure("search"):
             looks = self._library.looks(self._span_words(request, segment) or "")
-        if not len(looks):
-            return segment
         with self._stopwatch.measure("mask"):
-            return self._perception.segment(request.hidden, self._point, self._box, looks=looks)
+            if len(looks):
+                segment = self._perception.segment(request.hidden, self._point, self._box, looks=looks)
+            return self._perception.look_closer(segment)
 
     def _is_whole_frame(self, segment: Segment) -> bool:
         """Whether the frame says more than the mask: close-ups of one thing have no mask worth its name."""
