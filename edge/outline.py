@@ -55,14 +55,14 @@ def trimmed(frame: NDArray[np.uint8], mask: Mask, logits: NDArray[np.float32]) -
     scale = min(1.0, TRIM_PIXELS / max(belief.shape))
     size = max(1, round(belief.shape[1] * scale)), max(1, round(belief.shape[0] * scale))
     small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    belief = cv2.resize(belief, size, interpolation=cv2.INTER_AREA)
-    labels = np.select([belief > SURE, belief > 0, belief > -SURE],
+    few = cv2.resize(belief, size, interpolation=cv2.INTER_AREA)
+    labels = np.select([few > SURE, few > 0, few > -SURE],
                        [cv2.GC_FGD, cv2.GC_PR_FGD, cv2.GC_PR_BGD], cv2.GC_BGD).astype(np.uint8)
     if not 0 < (labels & 1).mean() < 1:  # odd labels are inside: GrabCut needs both
         return mask
     cv2.setRNGSeed(0)  # its colour clusters start at random
     models = np.zeros((1, 65)), np.zeros((1, 65))
-    cv2.grabCut(small, labels, None, *models, ROUNDS, cv2.GC_INIT_WITH_MASK)
+    cv2.grabCut(small, labels, (0, 0, 0, 0), *models, ROUNDS, cv2.GC_INIT_WITH_MASK)
     cut = np.zeros_like(mask)
     inside = (labels & 1).astype(np.float32)
     cut[view] = cv2.resize(inside, pixels.shape[1::-1], interpolation=cv2.INTER_LINEAR) > 0.5
