@@ -7,26 +7,32 @@ crops that the region head is fitted on.
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import click
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pixsearch.contract import grammar
 from pixsearch.contract.files import atomic_directory
-from pixsearch.contract.grammar import Modality
 from pixsearch.contract.preprocess import frame_batch
-from pixsearch.contract.tokenizer import Turn
 from pixsearch.model.data.everyday import everyday_entities, everyday_nouns
 from pixsearch.model.data.knowledge import World, make_entities, make_world
 from pixsearch.model.data.places import load_places
 from pixsearch.model.data.questions import make_samples
-from pixsearch.model.data.records import Entity, Place, Sample, Scene, Span, Split, Thing
+from pixsearch.model.data.records import (
+    Entity,
+    Place,
+    Sample,
+    Scene,
+    Split,
+    Thing,
+    sample_as_json,
+    sample_from_json,
+)
 from pixsearch.model.data.scenes import SETTINGS, compose
 from pixsearch.model.data.things import load_things
 from pixsearch.model.data.wordnet import WordNet
@@ -50,14 +56,14 @@ class Materials:
     world: World
 
 
-def load_materials(data: Path, split: Split) -> Materials:
-    """Read `make data`'s folder for one split."""
+def load_materials(data: Path, split: Split, seed: int = WORLD_SEED) -> Materials:
+    """Read `make data`'s folder for one split; `seed` is that of the made-up world."""
     things = [thing for thing in load_things(data) if thing.split is split]
     places = [place for place in load_places(data) if place.split is split]
     wordnet = WordNet(data / "wordnet" / "3.0")
     everyday = {**everyday_entities(wordnet), **everyday_nouns(wordnet, things)}
-    return Materials(split, things, places, make_entities(things, split, WORLD_SEED),
-                     make_world(split, WORLD_SEED, places, everyday))
+    return Materials(split, things, places, make_entities(things, split, seed),
+                     make_world(split, seed, places, everyday))
 
 
 def make_scene(materials: Materials, number: int) -> Scene:
@@ -81,7 +87,7 @@ class Corpus:
                                    for level in LEVELS))  # float16, on the disk until they are asked for
         self.masks: NDArray[np.uint8] = np.load(folder / "masks.npy", mmap_mode="r")  # (all things, M, M) coverage
         lines = (folder / "samples.jsonl").read_text().splitlines()
-        samples = [_sample_from(json.loads(line)) for line in lines]
+        samples = [sample_from_json(json.loads(line)) for line in lines]
         # a scene of which nothing is said gives the mask decoder nothing to learn
         spoken_of = {one.scene_seed for one in samples if one.spans}
         self.samples = [one for one in samples if one.scene_seed in spoken_of]
@@ -178,24 +184,9 @@ def _see(of: tuple[Materials, Trunk], numbers: range) -> _Seen:
     with torch.inference_mode():
         features = trunk(pixels.to(memory_format=torch.channels_last))  # a third faster in that format
     return _Seen([values.numpy().astype(np.float16) for values in features], [_coverage(scene) for scene in scenes],
-                 [json.dumps(_sample_to(sample)) for scene in scenes for sample in scene_samples(materials, scene)])
+                 [json.dumps(sample_as_json(sample)) for scene in scenes for sample in scene_samples(materials, scene)])
 
 
 def _coverage(scene: Scene) -> list[NDArray[np.uint8]]:
     letterbox = frame_batch(scene.frame)[1]
     return [np.rint(letterbox.place_mask(placed.mask) * 255).astype(np.uint8) for placed in scene.placed]
-
-
-def _sample_to(sample: Sample) -> dict[str, Any]:
-    return {**asdict(sample), "trace": grammar.render(sample.trace)}
-
-
-def _sample_from(record: dict[str, Any]) -> Sample:
-    return Sample(**{**record, "split": Split(record["split"]), "trace": grammar.parse(record["trace"]),
-                     "modality": Modality(record["modality"]) if record["modality"] else None,
-                     "spans": tuple(Span(**span) for span in record["spans"]),
-                     "point": tuple(record["point"]) if record["point"] else None,
-                     "accepted": tuple(record["accepted"]),
-                     "history": tuple(Turn(**turn) for turn in record["history"])})
-
-

@@ -9,7 +9,7 @@ from pixsearch.contract.grammar import Modality, Search, Text
 from pixsearch.contract.preprocess import FRAME_PIXELS, MASK_PIXELS
 from pixsearch.model import corpus
 from pixsearch.model.corpus import Corpus
-from pixsearch.model.data.records import Sample, Span, Split
+from pixsearch.model.data.records import Sample, Span, Split, sample_as_json
 from pixsearch.model.looks import Looks
 from pixsearch.model.sizes import SIZES
 
@@ -48,7 +48,7 @@ def write_corpus(folder: Path) -> Corpus:
     masks[::2, 20:50, 10:40] = 255
     masks[1::2, 40:70, 50:80] = 255
     np.save(folder / "masks.npy", masks)
-    rows = [corpus._sample_to(sample) for scene in range(SCENES) for sample in some_samples(scene)]
+    rows = [sample_as_json(sample) for scene in range(SCENES) for sample in some_samples(scene)]
     (folder / "samples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (folder / "corpus.json").write_text(json.dumps({"first_mask": [0, 2, 4], "first_seed": SEED}))
     return Corpus(folder)

@@ -12,6 +12,8 @@ from pixsearch.model.data.records import Entity, Sample, Scene, Split
 from pixsearch.model.data.referring import Reference, refer, thing_called
 from pixsearch.model.data.writing import Writer, check
 
+FAILED_SHARE = 0.14  # of searches in training that find nothing of use
+
 
 @dataclass(frozen=True)
 class Asking:
@@ -23,6 +25,7 @@ class Asking:
     split: Split
     rng: Random
     stage: int
+    failed_share: float = FAILED_SHARE
 
     @cached_property
     def view(self) -> View:
@@ -32,6 +35,10 @@ class Asking:
     def pool(self) -> list[Entity]:
         """All things' entities."""
         return list(self.entities.values())
+
+    def fails(self) -> bool:
+        """Whether the next search finds nothing of use."""
+        return self.rng.random() < self.failed_share
 
     def refer(
         self, target: int | None = None, avoid: tuple[str, ...] = (), *, by_kind: bool = False

@@ -12,7 +12,6 @@ from pixsearch.model.data.referring import Reference
 from pixsearch.model.data.retrieval import failed, found
 from pixsearch.model.data.writing import Writer
 
-FAILED_SHARE = 0.14  # of searches that find nothing of use
 FACTLESS_SHARE = 0.18  # of questions for a fact that the entity lacks
 LOOKALIKE_SHARE, EVERYDAY_SHARE = 0.5, 0.15  # of other hits: of the same category; everyday classes
 UNANSWERABLE = "unanswerable"
@@ -47,7 +46,7 @@ def by_region(
     asking: Asking, asked: Asked, gold: Entity, claim: Claim, others: Callable[[], Entity]
 ) -> Sample:
     """Search with a region, then claim; or abstain where the search fails or the entity does not tell."""
-    if asking.rng.random() < FAILED_SHARE:
+    if asking.fails():
         return abstain(asking, asked, gold, claim.unknown, others)
     evidence = found(gold, others, asked.question, asking.rng, concept=asked.concept, holds=claim.holds)
     told = bool(claim.answer)

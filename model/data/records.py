@@ -1,14 +1,15 @@
 """The records that pictures, knowledge and questions exchange."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pixsearch.contract.grammar import Modality, Trace
+from pixsearch.contract.grammar import Modality, Trace, parse, render
 from pixsearch.contract.tokenizer import Turn
 from pixsearch.model.data.quality import Problem, level
 
@@ -134,3 +135,18 @@ class Sample:
     entity: str | None = None  # id of the entity that answers
     accepted: tuple[str, ...] = field(default=())  # other spellings of the answer that count as right
     history: tuple[Turn, ...] = ()  # earlier turns about the scene
+
+
+def sample_as_json(sample: Sample) -> dict[str, Any]:
+    """A sample as an object of JSON."""
+    return {**asdict(sample), "trace": render(sample.trace)}
+
+
+def sample_from_json(record: dict[str, Any]) -> Sample:
+    """The inverse of `sample_as_json`."""
+    return Sample(**{**record, "split": Split(record["split"]), "trace": parse(record["trace"]),
+                     "modality": Modality(record["modality"]) if record["modality"] else None,
+                     "spans": tuple(Span(**span) for span in record["spans"]),
+                     "point": tuple(record["point"]) if record["point"] else None,
+                     "accepted": tuple(record["accepted"]),
+                     "history": tuple(Turn(**turn) for turn in record["history"])})

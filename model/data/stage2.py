@@ -4,7 +4,6 @@ from pixsearch.contract.abstention import UNKNOWN_FACT, UNKNOWN_THING
 from pixsearch.contract.grammar import Modality
 from pixsearch.model.data.asking import Asking
 from pixsearch.model.data.claims import (
-    FAILED_SHARE,
     UNANSWERABLE,
     Asked,
     Claim,
@@ -78,7 +77,7 @@ def multi_hop(asking: Asking) -> Sample | None:
     path = rng.choice(hop_templates(hop.name, asking.split)).format(x=reference.words)
     question, _ = ask(chosen[0].name, asking.split, rng, Words(path), table="attribute")
     asked, others = Asked(question, reference, True), things_beside(asking, gold)
-    if rng.random() < FAILED_SHARE:
+    if asking.fails():
         return abstain(asking, asked, gold, UNKNOWN_FACT, others)
     evidence = found(gold, others, question, rng, concept=reference.concept, holds=second.name)
     writer = Writer().begin(reference).search(Modality.REGION, evidence)

@@ -3,7 +3,7 @@
 from pixsearch.contract.abstention import UNKNOWN_FACT, UNKNOWN_PLACE
 from pixsearch.contract.grammar import Modality
 from pixsearch.model.data.asking import Asking
-from pixsearch.model.data.claims import FAILED_SHARE, UNANSWERABLE, choose_fact, texts_beside
+from pixsearch.model.data.claims import UNANSWERABLE, choose_fact, texts_beside
 from pixsearch.model.data.english import agree, capitalise, is_plural
 from pixsearch.model.data.phrasing import Words, ask, place_words
 from pixsearch.model.data.records import Entity, Sample
@@ -32,7 +32,7 @@ def text(asking: Asking) -> Sample | None:
     )
     query, missed, others = (
         f"{attribute.query} of {gold.name}",
-        rng.random() < FAILED_SHARE,
+        asking.fails(),
         texts_beside(asking, gold),
     )
     evidence = (
@@ -61,7 +61,7 @@ def place(asking: Asking) -> Sample | None:
         return None
     question, words, said, value = claim
     stray = rng.sample(asking.pool, min(len(asking.pool), STRAY_THINGS))
-    missed, hits = rng.random() < FAILED_SHARE, [*asking.world.places.values(), *stray]
+    missed, hits = asking.fails(), [*asking.world.places.values(), *stray]
     evidence = (
         failed(lambda: rng.choice(hits), question, rng, concept="place", shun=gold.name)
         if missed

@@ -6,7 +6,7 @@ from pixsearch.contract.abstention import UNKNOWN_FACT
 from pixsearch.contract.grammar import Modality
 from pixsearch.model.data.amounts import Amount, amount_of, total
 from pixsearch.model.data.asking import Asking
-from pixsearch.model.data.claims import FAILED_SHARE, UNANSWERABLE, Asked, region_sample, things_beside
+from pixsearch.model.data.claims import UNANSWERABLE, Asked, region_sample, things_beside
 from pixsearch.model.data.english import agree
 from pixsearch.model.data.phrasing import Attribute, Words, ask, attribute_of_key
 from pixsearch.model.data.records import Entity, Sample
@@ -88,7 +88,7 @@ def reasoning(asking: Asking) -> Sample | None:
     yes = (known.amount.value > bound) == wants_more
     asked = Asked(question, known.reference, named)
     writer = Writer().begin(known.reference, named=named)
-    if rng.random() < FAILED_SHARE:
+    if asking.fails():
         writer.search(Modality.REGION, _nothing(asking, known, question)).say(f"? {UNKNOWN_FACT}")
         return region_sample(asking, UNANSWERABLE, asked, writer, "")
     evidence = _evidence(asking, known, question)
@@ -103,7 +103,7 @@ def _two_searches(
     first, second = pair
     asked = Asked(question, first.reference, True)
     writer = Writer().begin(first.reference)
-    fails = asking.rng.random() < FAILED_SHARE
+    fails = asking.fails()
     if fails and asking.rng.random() < 0.5:
         writer.search(Modality.REGION, _nothing(asking, first, question)).say(f"? {UNKNOWN_FACT}")
         return region_sample(asking, UNANSWERABLE, asked, writer, "")
