@@ -21,12 +21,12 @@ _MEAN, _SPREAD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225]
 
 
 class GivenMask(Perception):
-    """Cuts out a given mask, whatever the words name: the oracle's, or another network's."""
+    """Cuts out given masks, whatever the words name: the oracle's, or another network's."""
 
-    def __init__(self, bundle: Bundle, frame: NDArray[np.uint8], mask: Mask) -> None:
-        """mask : bool (H, W); an empty one stands for the whole frame."""
+    def __init__(self, bundle: Bundle, frame: NDArray[np.uint8], *masks: Mask) -> None:
+        """masks : bool (H, W), one a search, the last one also for all later searches; empty: the whole frame."""
         super().__init__(bundle, frame)
-        self._mask = mask if mask.any() else np.ones_like(mask)
+        self._masks = [mask if mask.any() else np.ones_like(mask) for mask in masks]
 
     def segment(
         self,
@@ -36,13 +36,22 @@ class GivenMask(Perception):
         previous: NDArray[np.float32] | None = None,
         looks: NDArray[np.float32] | None = None,
     ) -> Segment:
-        """The given mask, with the words that the model itself would have cut out."""
+        """The next given mask, with the words that the model itself would have cut out."""
         own = super().segment(hidden, point, box, previous, looks)
-        return replace(own, mask=self._mask, iou=1.0, fallback=bool(self._mask.all()))
+        return replace(own, mask=self._masks[0], iou=1.0, fallback=bool(self._masks[0].all()))
 
     def look_closer(self, segment: Segment) -> Segment:
-        """The given mask stays as it is."""
+        """The given mask stays as it is; a search looks closer once."""
+        if len(self._masks) > 1:
+            del self._masks[0]
         return segment
+
+
+class WholeFrame(GivenMask):
+    """Cuts out nothing: every search with pixels is made with the whole frame."""
+
+    def __init__(self, bundle: Bundle, frame: NDArray[np.uint8]) -> None:
+        super().__init__(bundle, frame, np.ones(frame.shape[:2], np.bool_))
 
 
 class Unaided(Perception):

@@ -5,7 +5,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -13,28 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pixsearch.apps.baselines import FirstLook, GivenMask, SalientCutter, Unaided
 from pixsearch.apps.defaults import EVERYDAY_PACK
 from pixsearch.apps.extras import needs_extra
+from pixsearch.apps.judged import Judged, judge_answer, judged_scores
 from pixsearch.apps.scene_packs import write_scene_pack
-from pixsearch.apps.scores import (
-    Verdict,
-    applying,
-    benchmark,
-    is_well_formed,
-    mask_scores,
-    mean,
-    overlap,
-    precision_recall,
-    share,
-    verdict_scores,
-)
-from pixsearch.contract.grammar import Modality
-from pixsearch.edge.answer import Answer, SearchRecord
+from pixsearch.apps.scores import Verdict, benchmark
+from pixsearch.apps.ways import ABLATIONS, FULL, Asker, Way
+from pixsearch.edge.answer import Answer
 from pixsearch.edge.assistant import Assistant
 from pixsearch.edge.bundle import Bundle, default_bundle
 from pixsearch.edge.embedder import BundleEmbedder
-from pixsearch.edge.perception import Perception
 from pixsearch.index.pack import Pack
 from pixsearch.index.search import Library
 
@@ -44,52 +32,8 @@ if TYPE_CHECKING:
 
 SCENES = 500
 DATA = Path("data")
-RECALL_AT = 10
 STAGE = 2
 MADE_UP = "made-up/"  # how ids of entities begin that only the scene pack holds
-
-
-@dataclass(frozen=True)
-class Way:
-    """How the assistant is asked.
-
-    allowed : what it may do, as arguments of `ask`
-    cuts    : whose masks region searches cut out: the assistant's "own", its own "unaided" by looks or at the "first"
-              look, the "true" ones, or what is "salient"
-    """
-
-    allowed: dict[str, Any] = field(default_factory=dict)
-    cuts: str = "own"
-
-
-OWN = {"unaided": Unaided, "first": FirstLook}  # the assistant's own masks, with less
-FULL = Way()
-ABLATIONS = {
-    "no_search": Way({"budget": 0}),
-    "text_only": Way({"modalities": {Modality.TEXT}}),
-    "image_only": Way({"modalities": {Modality.IMAGE}}),
-    "region_only": Way({"modalities": {Modality.REGION}}),
-    "budget_1": Way({"budget": 1}),
-    "budget_3": Way({"budget": 3}),
-    "budget_4": Way({"budget": 4}),
-    "no_looks": Way(cuts="unaided"),
-    "first_look": Way(cuts="first"),
-    "salient_mask": Way(cuts="salient"),
-    "oracle_mask": Way(cuts="true"),
-}
-
-
-@dataclass(frozen=True)
-class SceneRow:
-    """One judged question; `overlap` and ranks are None where it is not about one thing in view."""
-
-    verdict: Verdict
-    wanted: Modality | None  # of the first search
-    searched: tuple[Modality, ...]
-    well_formed: bool
-    overlap: tuple[int, int] | None
-    region_rank: int | None  # of the right entity, from 0; RECALL_AT when it is not among the first RECALL_AT
-    image_rank: int | None
 
 
 @dataclass(frozen=True)
@@ -122,12 +66,12 @@ def evaluate_scenes(
     """
     bundle, started = Bundle.load(bundle_folder or default_bundle()), time.monotonic()
     with _opened(bundle, split, data) as (libraries, materials):
-        run = partial(_run, libraries, materials, limit or SCENES, data)
+        run = partial(_run, libraries, materials, limit or SCENES, Asker(data))
         rows = run(FULL, "scenes")
-        ablations = {name: _metrics(run(way, name)) for name, way in ABLATIONS.items()} if ablation else {}
+        ablations = {name: judged_scores(run(way, name)) for name, way in ABLATIONS.items()} if ablation else {}
         more = {"ablation": ablations} if ablation else {}
     return benchmark(
-        "scenes", len(rows), bundle.name, time.monotonic() - started, _metrics(rows), split=split, **more
+        "scenes", len(rows), bundle.name, time.monotonic() - started, judged_scores(rows), split=split, **more
     )
 
 
@@ -185,85 +129,22 @@ def _questions(materials: "Materials", count: int) -> Iterator[tuple["Scene", "S
 
 
 def _run(
-    libraries: _Libraries, materials: "Materials", count: int, data: Path, way: Way, label: str
-) -> list[SceneRow]:
-    salient = SalientCutter(data) if way.cuts == "salient" else None
+    libraries: _Libraries, materials: "Materials", count: int, asker: Asker, way: Way, label: str
+) -> list[Judged]:
+    rows = []
     with click.progressbar(
         _questions(materials, count), count, label=label, file=sys.stderr, show_pos=True
     ) as bar:
-        return [_ask(libraries.for_sample(sample), scene, sample, way, salient) for scene, sample in bar]
+        for scene, sample in bar:
+            assistant = libraries.for_sample(sample)
+            answer, perception = asker.ask(assistant, scene, sample, way)
+            shown = _shown(materials, scene, sample)
+            rows.append(judge_answer(assistant, perception, scene, sample, answer, shown))
+    return rows
 
 
-def _ask(
-    assistant: Assistant, scene: "Scene", sample: "Sample", way: Way, salient: SalientCutter | None
-) -> SceneRow:
-    from pixsearch.model.data.judge import judge
-
-    perception = _perceive(assistant, scene, sample, way, salient)
-    answer = assistant.ask(
-        scene.frame, sample.question, sample.point, perception=perception, history=sample.history, **way.allowed
-    )
-    region = _first_region(answer)
-    searched = tuple(search.modality for search in answer.searches)
-    pixels = region_rank = image_rank = None
-    if sample.modality is Modality.REGION and sample.target is not None:
-        mask = region.segment.mask if region and region.segment else None
-        pixels = overlap(mask, scene.placed[sample.target].mask)
-        if sample.entity is not None:
-            region_rank = (
-                RECALL_AT if mask is None else _rank(assistant, perception.region_vector(mask), sample.entity)
-            )
-            image_rank = _rank(assistant, perception.frame_vector(), sample.entity)
-    return SceneRow(
-        judge(answer.answer, sample),
-        sample.modality,
-        searched,
-        is_well_formed(answer.trace),
-        pixels,
-        region_rank,
-        image_rank,
-    )
-
-
-def _perceive(
-    assistant: Assistant, scene: "Scene", sample: "Sample", way: Way, salient: SalientCutter | None
-) -> Perception:
-    if salient:
-        return GivenMask(assistant.bundle, scene.frame, salient(scene.frame))
-    if way.cuts in OWN:
-        return OWN[way.cuts](assistant.bundle, scene.frame)
-    if way.cuts == "true" and sample.target is not None:
-        return GivenMask(assistant.bundle, scene.frame, scene.placed[sample.target].mask)
-    return assistant.perceive(scene.frame)
-
-
-def _first_region(answer: Answer) -> SearchRecord | None:
-    return next((search for search in answer.searches if search.modality is Modality.REGION), None)
-
-
-def _rank(assistant: Assistant, vector: Any, entity: str) -> int:
-    keys = [hit.key for hit in assistant.library.search_vectors(vector, k=RECALL_AT)]
-    return keys.index(entity) if entity in keys else RECALL_AT
-
-
-def _metrics(rows: list[SceneRow]) -> dict[str, Any]:
-    regions = [row.region_rank for row in rows if row.region_rank is not None]
-    images = [row.image_rank for row in rows if row.image_rank is not None]
-    return applying(
-        {
-            **verdict_scores([row.verdict for row in rows]),
-            "modality_accuracy": share(
-                (row.searched[0] if row.searched else None) == row.wanted for row in rows
-            ),
-            **precision_recall(
-                [bool(row.searched) for row in rows], [row.wanted is not None for row in rows]
-            ),
-            **mask_scores([row.overlap for row in rows if row.overlap is not None]),
-            "region_recall_at_1": share(rank == 0 for rank in regions),
-            "region_recall_at_10": share(rank < RECALL_AT for rank in regions),
-            "image_recall_at_1": share(rank == 0 for rank in images),
-            "image_recall_at_10": share(rank < RECALL_AT for rank in images),
-            "searches_mean": mean([len(row.searched) for row in rows]),
-            "well_formed": share(row.well_formed for row in rows),
-        }
-    )
+def _shown(materials: "Materials", scene: "Scene", sample: "Sample") -> str | None:
+    """The entity in view that a sample's first search looks for; a later one may lead on to another."""
+    if sample.entity is None or sample.target is None or not sample.entity.startswith(MADE_UP):
+        return sample.entity
+    return materials.entities[scene.placed[sample.target].thing.id].id

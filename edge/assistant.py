@@ -20,7 +20,7 @@ from pixsearch.edge.answer import Answer, SearchRecord, Timings
 from pixsearch.edge.bundle import Bundle, default_bundle
 from pixsearch.edge.confidence import confidence, features
 from pixsearch.edge.decoder import Decoded, Decoder
-from pixsearch.edge.inputs import check_box, check_point, check_question
+from pixsearch.edge.inputs import Box, Point, check_box, check_point, check_question
 from pixsearch.edge.language import BundleLanguage
 from pixsearch.edge.perception import Perception
 from pixsearch.edge.retrieval import Retriever
@@ -73,15 +73,24 @@ class Assistant:
         if perception is None:
             with watch.measure("vision"):
                 perception = self.perceive(frame)
-        search = Retriever(self.bundle, self.library, perception, question, at, inside, watch)
+        search = self._retriever(perception, question, at, inside, watch)
         with watch.measure("language"):
             tokenizer = self.bundle.tokenizer
-            machine = TraceMachine(tokenizer, self._budget if budget is None else budget, modalities)
+            machine = self._machine(self._budget if budget is None else budget, modalities)
             language = BundleLanguage(self.bundle, perception.image_tokens)
             decoder = Decoder(language, tokenizer, machine, search,
                               deadline=watch.started + self._deadline_s, clock=self._clock)
             decoded = decoder.run(tokenizer.prompt(question, history))
         return self._answer(decoded, tuple(search.records), watch)
+
+    def _retriever(self, perception: Perception, question: str, point: Point | None, box: Box | None,
+                   watch: Stopwatch) -> Retriever:
+        """What answers the searches of one question."""
+        return Retriever(self.bundle, self.library, perception, question, point, box, watch)
+
+    def _machine(self, budget: int, modalities: Collection[Modality]) -> TraceMachine:
+        """What the trace of one question may be."""
+        return TraceMachine(self.bundle.tokenizer, budget, modalities)
 
     def _answer(self, decoded: Decoded, searches: tuple[SearchRecord, ...], watch: Stopwatch) -> Answer:
         calibration = self.bundle.calibration

@@ -23,16 +23,7 @@ from pixsearch.model.data.everyday import everyday_entities, everyday_nouns
 from pixsearch.model.data.knowledge import World, make_entities, make_world
 from pixsearch.model.data.places import load_places
 from pixsearch.model.data.questions import make_samples
-from pixsearch.model.data.records import (
-    Entity,
-    Place,
-    Sample,
-    Scene,
-    Split,
-    Thing,
-    sample_as_json,
-    sample_from_json,
-)
+from pixsearch.model.data.records import Entity, Place, Sample, Scene, Split, Thing, sample_as_json, sample_from_json
 from pixsearch.model.data.scenes import SETTINGS, compose
 from pixsearch.model.data.things import load_things
 from pixsearch.model.data.wordnet import WordNet
