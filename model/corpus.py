@@ -47,14 +47,14 @@ class Materials:
     world: World
 
 
-def load_materials(data: Path, split: Split, seed: int = WORLD_SEED) -> Materials:
-    """Read `make data`'s folder for one split; `seed` is that of the made-up world."""
+def load_materials(data: Path, split: Split) -> Materials:
+    """Read `make data`'s folder for one split."""
     things = [thing for thing in load_things(data) if thing.split is split]
     places = [place for place in load_places(data) if place.split is split]
     wordnet = WordNet(data / "wordnet" / "3.0")
     everyday = {**everyday_entities(wordnet), **everyday_nouns(wordnet, things)}
-    return Materials(split, things, places, make_entities(things, split, seed),
-                     make_world(split, seed, places, everyday))
+    return Materials(split, things, places, make_entities(things, split, WORLD_SEED),
+                     make_world(split, WORLD_SEED, places, everyday))
 
 
 def make_scene(materials: Materials, number: int) -> Scene:

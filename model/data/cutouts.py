@@ -122,6 +122,22 @@ def recoloured(patch: Image8, gain: NDArray[np.float64], offset: float, contrast
     return np.concatenate([np.clip(colour, 0, alpha).astype(np.uint8), patch[..., 3:]], axis=-1)
 
 
+def turned_hue(picture: Image8, degrees: int) -> Image8:
+    """A premultiplied RGBA picture in other colours: hues turned, light and dark as they were."""
+    if not degrees:
+        return picture
+    hsv = np.asarray(cv2.cvtColor(picture[..., :3], cv2.COLOR_RGB2HSV), np.uint8)
+    hsv[..., 0] = (hsv[..., 0].astype(int) + degrees // 2) % 180  # OpenCV's hues are half degrees
+    turned = np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), np.uint8)
+    return np.concatenate([np.minimum(turned, picture[..., 3:]), picture[..., 3:]], axis=-1)
+
+
+def colourfulness(picture: Image8) -> float:
+    """Mean chroma of the opaque pixels of a premultiplied RGBA picture, 0..1."""
+    colours = picture[picture[..., 3] >= SOLID][:, :3].astype(np.float32)
+    return float((colours.max(axis=1) - colours.min(axis=1)).mean() / 255) if len(colours) else 0.0
+
+
 def window(
     patch_size: tuple[int, int],
     x: int,

@@ -19,6 +19,7 @@ from pixsearch.model.data.records import Place, Split, Thing
 COUNTS = {Split.TRAIN: 240, Split.VALIDATION: 40, Split.TEST: 100}
 SIDE = 320  # pixels of the longest side
 SEED = 20261
+WORDS = "words"  # the entry of a picture's `info` that says what is written on it, most important first
 Colour = tuple[int, int, int]
 
 
@@ -38,10 +39,21 @@ def draw_flats(materials: Materials, folder: Path) -> None:
     with click.progressbar(range(COUNTS[materials.split]), label=f"{materials.split} covers and pictures",
                            file=sys.stderr) as numbers:
         for number in numbers:
-            rng = Random(f"{SEED}:{materials.split}:{number}")
-            noun = list(_DRAWN)[number % len(_DRAWN)]
-            picture = _DRAWN[noun](materials, rng)
-            picture.save(target / f"{noun}-{number}.png")
+            name, picture = _draw(materials, number)
+            picture.save(target / f"{name}.png")
+
+
+def inscriptions(materials: Materials) -> dict[str, str]:
+    """The largest words on each flat thing that has any, by Thing.id: drawn again, since pictures do not tell."""
+    drawn = dict(_draw(materials, number) for number in range(COUNTS[materials.split]))
+    return {f"flats/{materials.split}/{name}": picture.info[WORDS][0] for name, picture in drawn.items()
+            if WORDS in picture.info}
+
+
+def _draw(materials: Materials, number: int) -> tuple[str, Image.Image]:
+    rng = Random(f"{SEED}:{materials.split}:{number}")
+    noun = list(_DRAWN)[number % len(_DRAWN)]
+    return f"{noun}-{number}", _DRAWN[noun](materials, rng)
 
 
 def _book(materials: Materials, rng: Random) -> Image.Image:
@@ -99,6 +111,7 @@ def _screen(materials: Materials, rng: Random) -> Image.Image:
         _motif(page, materials, rng, rng.uniform(0.4, 0.7), (rng.uniform(0.3, 0.7), 0.55))
     _write(page, words.made_up_word(rng, materials.split), rng, at=0.005, height=0.1)
     screen.paste(page, (edge, edge))
+    screen.info[WORDS] = page.info[WORDS]
     return screen
 
 
@@ -156,6 +169,7 @@ def _write(page: Image.Image, text: str, rng: Random, *, at: float, height: floa
         width = draw.textlength(text, font)
     spot = (rng.choice((0.06 * page.width, (page.width - width) / 2)), at * page.height)
     ink, edge = (_light(rng), (30, 30, 30)) if rng.random() < 0.5 else (_dark(rng), (235, 235, 235))
+    page.info.setdefault(WORDS, []).append(text)
     draw.text(spot, text, fill=ink, font=font, stroke_width=2, stroke_fill=edge)
 
 

@@ -33,13 +33,14 @@ _TOKEN = re.compile(r"\d+(?:\.\d+)*|[^\W\d_]+|€")
 def judge(answer: str, sample: Sample) -> Verdict:
     """Judge an answer against a sample.
 
-    "right": the value, or an accepted spelling of it, occurs as words; or both sample and answer abstain.
+    "right": the value, or an accepted spelling of it, occurs as words; or both sample and answer abstain, and where
+    a sample that abstains accepts words as well ("no kettle"), these.
     "missing": the answer abstains where there was one. "wrong": anything else.
     """
     abstains = is_abstention(answer)
-    if not sample.answer:
-        return "right" if abstains else "wrong"
     said = f" {normalise(answer)} "
+    if not sample.answer:
+        return "right" if abstains or any(_holds(said, value) for value in sample.accepted) else "wrong"
     if any(_holds(said, value) for value in (sample.answer, *sample.accepted)):
         return "right"
     return "missing" if abstains or not said.strip() else "wrong"

@@ -6,7 +6,7 @@ from functools import partial
 from random import Random
 
 from pixsearch.model.data import words
-from pixsearch.model.data.phrasing import Attribute, attributes
+from pixsearch.model.data.phrasing import Attribute, attribute_of_key, attributes
 from pixsearch.model.data.records import Entity, Place, Split, Thing
 
 FEWEST_FACTS, MOST_FACTS = 4, 6
@@ -64,6 +64,23 @@ def make_entities(things: Iterable[Thing], split: Split, seed: int) -> dict[str,
             f"made-up/{thing.id}", name, thing.noun, thing.category, facts, "made-up catalogue"
         )
     return entities
+
+
+def redrawn_facts(entity: Entity, rng: Random, world: World) -> dict[str, str]:
+    """The same sort of facts with other values, as another entity of its kind has; the kind stays."""
+    names: dict[str, list[str]] = {}
+    for one in world.background.values():
+        names.setdefault(one.category, []).append(one.name)
+    return {key: _other_value(key, value, rng, world.split, names) for key, value in entity.facts.items()}
+
+
+def _other_value(key: str, value: str, rng: Random, split: Split, names: Mapping[str, Sequence[str]]) -> str:
+    attribute = attribute_of_key(key)
+    if attribute is None:
+        return value
+    while (other := _value(attribute, rng, split, names)) == value:
+        continue
+    return other
 
 
 def make_background_entities(split: Split, seed: int) -> list[Entity]:

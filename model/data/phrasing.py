@@ -1,4 +1,4 @@
-"""How people ask: the tables of phrasing.toml, one split at a time."""
+"""How people ask: the tables of phrasing.toml and, for tests, of byhand.toml, one split at a time."""
 
 import tomllib
 from collections.abc import Mapping
@@ -72,7 +72,17 @@ def attribute_of_key(key: str) -> Attribute | None:
 
 def templates(kind: str, split: Split, table: str = "ask") -> list[str]:
     """The phrasings of one question type ("ask"), attribute ("attribute") or way to refer ("refer")."""
-    return list(_tables()[table][kind][split])
+    return list(_tables()[table][kind][split]) + (by_hand(kind, table) if split is Split.TEST else [])
+
+
+def by_hand(kind: str, table: str) -> list[str]:
+    """Phrasings of byhand.toml, which only tests use."""
+    return list(_by_hand().get(table, {}).get(kind, ()))
+
+
+@cache
+def _by_hand() -> dict[str, Any]:
+    return tomllib.loads(resources.files(__package__).joinpath("byhand.toml").read_text("utf-8"))
 
 
 def hop_templates(attribute: str, split: Split) -> list[str]:
@@ -140,4 +150,5 @@ def all_phrasings(split: Split) -> list[str]:
             return [text for name, child in node.items() for text in walk(child, name)]
         return list(node) if key == split and isinstance(node, list) else []
 
-    return walk(_tables(), "")
+    written = [text for table in _by_hand().values() for texts in table.values() for text in texts]
+    return walk(_tables(), "") + (written if split is Split.TEST else [])

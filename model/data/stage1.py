@@ -1,5 +1,7 @@
 """Questions that the picture alone answers: masks, sides, lists, colours, counts, presence."""
 
+from collections.abc import Mapping
+
 from pixsearch.model.data.asking import Asking
 from pixsearch.model.data.english import NUMBER_WORDS, agree, capitalise, is_plural, listing, plural, with_article
 from pixsearch.model.data.phrasing import Words, ask
@@ -151,6 +153,18 @@ def _absence(asking: Asking) -> Sample | None:
         return None
     question, _ = ask("presence", asking.split, asking.rng, n=other.noun, a_n=with_article(other.noun))
     return asking.sample("presence", question, Writer().say(f"No, there is no {other.noun}."), "no")
+
+
+def reading(asking: Asking, inscriptions: Mapping[str, str]) -> Sample | None:
+    """ "What does the label say?" `inscriptions` : the words on things, by Thing.id."""
+    written = [at for at in asking.view.clear if asking.view.placed[at].thing.id in inscriptions]
+    reference = asking.refer(asking.rng.choice(written)) if written else None
+    if reference is None:
+        return None
+    words = inscriptions[asking.view.placed[reference.target].thing.id]
+    question, named = ask("read", asking.split, asking.rng, reference.asked)
+    writer = Writer().begin(reference, named=named).say(f' {agree("says", reference.plural)} "{words}".')
+    return _about(asking, "reading", question, writer, words, reference)
 
 
 def compare(asking: Asking) -> Sample | None:

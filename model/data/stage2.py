@@ -29,8 +29,12 @@ BY_PLACE_SHARE = 0.5  # of those about a thing that its place tells without a no
 def recognition(asking: Asking) -> Sample | None:
     """ "What is this?" The made-up name of a thing."""
     reference = asking.refer(by_kind=asking.rng.random() < BY_KIND_SHARE)
-    if reference is None or (gold := _entity(asking, reference)) is None:
-        return None
+    gold = _entity(asking, reference) if reference else None
+    return name_of(asking, reference, gold) if reference and gold else None
+
+
+def name_of(asking: Asking, reference: Reference, gold: Entity) -> Sample:
+    """What a thing is called."""
     question, named = ask("recognition", asking.split, asking.rng, reference.asked)
     if reference.place and reference.concept is None and asking.rng.random() < BY_PLACE_SHARE:
         question, named = ask("recognition_at", asking.split, asking.rng, p=reference.place)[0], True
@@ -49,8 +53,11 @@ def fact(asking: Asking) -> Sample | None:
     reference = asking.refer()
     gold = _entity(asking, reference) if reference else None
     chosen = choose_fact(asking, gold) if gold else None
-    if reference is None or gold is None or chosen is None:
-        return None
+    return fact_of(asking, reference, gold, chosen) if reference and gold and chosen else None
+
+
+def fact_of(asking: Asking, reference: Reference, gold: Entity, chosen: tuple[Attribute, str]) -> Sample:
+    """A fact of a thing, "" where it is not known."""
     attribute, value = chosen
     question, named = ask(attribute.name, asking.split, asking.rng, reference.asked, table="attribute")
     said = f" {agree(attribute.verb_phrase(value), reference.plural)}." if value else ""

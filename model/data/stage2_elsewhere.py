@@ -1,13 +1,13 @@
 """Questions about what no region shows: something named, and the place of the picture."""
 
-from pixsearch.contract.abstention import UNKNOWN_FACT, UNKNOWN_PLACE
+from pixsearch.contract.abstention import UNKNOWN, UNKNOWN_FACT, UNKNOWN_PLACE
 from pixsearch.contract.grammar import Modality
 from pixsearch.model.data.asking import Asking
 from pixsearch.model.data.claims import UNANSWERABLE, choose_fact, texts_beside
 from pixsearch.model.data.english import agree, capitalise, is_plural
-from pixsearch.model.data.phrasing import Words, ask, place_words
+from pixsearch.model.data.phrasing import Words, ask, attribute_of_key, place_words, templates
 from pixsearch.model.data.records import Entity, Sample
-from pixsearch.model.data.referring import turn_round
+from pixsearch.model.data.referring import called, thing_called, turn_round
 from pixsearch.model.data.retrieval import failed, found
 from pixsearch.model.data.writing import Writer
 
@@ -85,6 +85,25 @@ def place(asking: Asking) -> Sample | None:
         modality=Modality.IMAGE,
         entity=None if missed else gold.id,
     )
+
+
+def not_in_view(asking: Asking) -> Sample | None:
+    """ "Who makes the guitar?" where there is none: the answer says so, and searches for nothing."""
+    other = asking.rng.choice(asking.pool) if asking.pool else None
+    if other is None or is_plural(other.noun) or not _is_absent(asking, other):
+        return None
+    noun_phrase = asking.rng.choice(templates("noun", asking.split, "refer")).format(n=other.noun)
+    held = [attribute for key in other.facts if (attribute := attribute_of_key(key))]
+    kind, table = (asking.rng.choice(held).name, "attribute") if held else ("recognition", "ask")
+    question, _ = ask(kind, asking.split, asking.rng, Words(noun_phrase), table=table)
+    writer = Writer().say(f"I see no {other.noun}. {UNKNOWN}")
+    return asking.sample(UNANSWERABLE, question, writer, "", accepted=(f"no {other.noun}",))
+
+
+def _is_absent(asking: Asking, entity: Entity) -> bool:
+    """Whether nothing in view could be taken for such a thing."""
+    words = called(entity.noun, entity.category)
+    return not any(words & thing_called(one.thing) for one in asking.scene.placed)
 
 
 def _place_claim(asking: Asking, gold: Entity) -> tuple[str, str, str, str] | None:

@@ -58,14 +58,15 @@ def reference_views(thing: Thing, seed: int) -> list[tuple[Image8, Mask]]:
     return [reference_view(picture, seed + number) for number, picture in enumerate(thing.index_pictures)]
 
 
-def reference_view(picture: Path, seed: int) -> tuple[Image8, Mask]:
+def reference_view(picture: Path, seed: int, hue: int = 0) -> tuple[Image8, Mask]:
     """A cut-out as an index takes it: clean, upright, on a plain neutral background that the seed shades.
 
+    hue : degrees by which its colours are turned
     returns RGB, shape (REFERENCE_SIDE, REFERENCE_SIDE, 3), and the mask of that height and width
     """
     rng = np.random.default_rng(seed)
     view = np.full((REFERENCE_SIDE, REFERENCE_SIDE, 3), rng.integers(150, 246), np.uint8)
-    cutout = cutouts.load_cutout(picture)
+    cutout = cutouts.turned_hue(cutouts.load_cutout(picture), hue)
     patch = cutouts.resized(cutout, REFERENCE_SIDE * (1 - 2 * REFERENCE_MARGIN) / max(cutout.shape[:2]))
     return view, _put_centred(view, patch, (0, 0))
 
