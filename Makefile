@@ -7,10 +7,10 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --ed
 SOURCES := setup.cfg pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help apt drawing demo test lint data train export bench eval clean
+.PHONY: help apt drawing demo test lint data train train-mini export bench eval clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z.]+:.*## / {printf "%-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z.-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 apt:  ## install the build packages of apt.txt where they are missing and may be installed
 	@if command -v c++ >/dev/null && $(PYTHON) -c 'import ensurepip, pathlib, sysconfig as s; \
@@ -64,6 +64,9 @@ train: $(VENV)/train.stamp data  ## train both stages of a small model and cut n
 	$(BIN)/pixsearch train stage2 --size small
 	$(BIN)/pixsearch train stage2
 
+train-mini: $(VENV)/export.stamp data  ## train both stages of mini, export and score it; prints its plan, resumes where it stopped
+	$(BIN)/python -m pixsearch.apps.recipe --size mini
+
 export: $(VENV)/export.stamp data  ## export the trained model and the everyday pack, and fit its confidence
 	$(BIN)/pixsearch model export nano --precision int8 -o edge/bundles/nano-int8
 	$(BIN)/python -m pixsearch.apps.everyday runs/nano-stage2 edge/bundles/nano-int8 -o index/packs/everyday.pxpack
@@ -72,9 +75,11 @@ export: $(VENV)/export.stamp data  ## export the trained model and the everyday 
 bench: $(VENV)/export.stamp  ## time every stage on this machine
 	$(BIN)/pixsearch model bench
 
-eval: $(VENV)/train.stamp data  ## score the photographs and the held-out scenes
+eval: $(VENV)/train.stamp data  ## score photographs, held-out scenes, egoqa with its baselines, and the curator's test
 	$(BIN)/pixsearch eval photos
 	$(BIN)/pixsearch eval scenes
+	$(BIN)/pixsearch eval egoqa --ablation
+	$(BIN)/pixsearch eval curator
 
 clean:  ## remove what the targets made, except data/ and runs/
 	rm -rf $(VENV) build dist demo bench *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

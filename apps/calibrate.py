@@ -64,12 +64,12 @@ def best_threshold(confidence: Rows, right: NDArray[np.bool_], counts: Rows | No
     return float((confidence[order[last]] + after) / 2)
 
 
-def calibrate(folder: Path, data: Path, scenes: int = SCENES) -> dict[str, Any]:
-    """Fit and store the calibration of a bundle; returns it."""
+def calibrate(folder: Path, data: Path, scenes: int = SCENES, pack: Path = EVERYDAY_PACK) -> dict[str, Any]:
+    """Fit and store the calibration of a bundle; returns it. `pack` : the everyday pack of its embedder"""
     manifest = read_manifest(folder, KIND)
     open_ended = {**manifest["calibration"], "threshold": 0.0}
     _store(folder, manifest, open_ended)
-    judged = [one for one in _answers(folder, data, scenes) if one[0].searches and not one[0].abstained]
+    judged = [one for one in _answers(folder, data, scenes, pack) if one[0].searches and not one[0].abstained]
     features = np.array([[answer.signals[name] for name in FEATURES] for answer, _, _ in judged])
     right = np.array([verdict == "right" for _, verdict, _ in judged])
     sources = [source for _, _, source in judged]
@@ -83,11 +83,11 @@ def calibrate(folder: Path, data: Path, scenes: int = SCENES) -> dict[str, Any]:
     return calibration
 
 
-def _answers(folder: Path, data: Path, scenes: int) -> Iterator[tuple[Answer, Verdict, str]]:
+def _answers(folder: Path, data: Path, scenes: int, pack: Path) -> Iterator[tuple[Answer, Verdict, str]]:
     """Answers with their verdicts and where they are from."""
-    for asked, answer in photo_answers(folder, EVERYDAY_PACK, "validation"):
+    for asked, answer in photo_answers(folder, pack, "validation"):
         yield answer, judge_photo(answer, asked), "photos"
-    for answer, verdict in scene_answers(folder, "validation", scenes, data):
+    for answer, verdict in scene_answers(folder, "validation", scenes, data, pack):
         yield answer, verdict, "scenes"
 
 

@@ -76,12 +76,15 @@ def evaluate_scenes(
 
 
 def scene_answers(
-    bundle_folder: Path | None, split: str, count: int, data: Path = DATA
+    bundle_folder: Path | None, split: str, count: int, data: Path = DATA, everyday: Path = EVERYDAY_PACK
 ) -> Iterator[tuple[Answer, Verdict]]:
-    """Answers to one question about each of `count` scenes of a split, with their verdicts."""
+    """Answers to one question about each of `count` scenes of a split, with their verdicts.
+
+    everyday : the everyday pack of the bundle's embedder
+    """
     from pixsearch.model.data.judge import judge
 
-    with _opened(Bundle.load(bundle_folder or default_bundle()), split, data) as (libraries, materials):
+    with _opened(Bundle.load(bundle_folder or default_bundle()), split, data, everyday) as (libraries, materials):
         for scene, sample in _questions(materials, count):
             assistant = libraries.for_sample(sample)
             answer = assistant.ask(scene.frame, sample.question, sample.point, history=sample.history)
@@ -89,25 +92,29 @@ def scene_answers(
 
 
 @contextmanager
-def _opened(bundle: Bundle, split: str, data: Path) -> Iterator[tuple[_Libraries, "Materials"]]:
+def _opened(
+    bundle: Bundle, split: str, data: Path, everyday: Path = EVERYDAY_PACK
+) -> Iterator[tuple[_Libraries, "Materials"]]:
     """The split's things and the packs that its questions go to; things of another split are not there."""
     from pixsearch.model.corpus import load_materials
     from pixsearch.model.data.records import Split
 
     materials = load_materials(data, Split(split))
     other = load_materials(data, Split.TRAIN if split == Split.VALIDATION else Split.VALIDATION)
-    with _open_libraries(bundle, materials, other) as libraries:
+    with _open_libraries(bundle, materials, other, everyday) as libraries:
         yield libraries, materials
 
 
 @contextmanager
-def _open_libraries(bundle: Bundle, materials: "Materials", other: "Materials") -> Iterator[_Libraries]:
+def _open_libraries(
+    bundle: Bundle, materials: "Materials", other: "Materials", everyday: Path
+) -> Iterator[_Libraries]:
     embed = BundleEmbedder(bundle)
     with ExitStack() as opened:
         folder = Path(opened.enter_context(tempfile.TemporaryDirectory()))
         packs = [
             write_scene_pack(folder / "scenes.pxpack", materials, embed),
-            EVERYDAY_PACK,
+            everyday,
             write_scene_pack(folder / "elsewhere.pxpack", other, embed),
         ]
         yield _Libraries(

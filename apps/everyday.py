@@ -76,13 +76,8 @@ def first_hits(bundle: Path, pack: Path) -> tuple[NDArray[np.float64], NDArray[n
     return np.array(scores), np.array(right)
 
 
-@click.command()
-@click.argument("model", type=click.Path(path_type=Path))
-@click.argument("bundle", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The pack to write.")
-@click.option("--data", type=click.Path(path_type=Path), default=Path("data"), show_default=True)
-def main(model: Path, bundle: Path, output: Path, data: Path) -> None:
-    """Write the everyday pack of a trained MODEL folder, calibrated with the BUNDLE that was exported from it."""
+def write_everyday_pack(model: Path, bundle: Path, data: Path, output: Path) -> str:
+    """Write the everyday pack of a trained model's folder, calibrated with its bundle; returns what was found."""
     checkpoint = load_model(model)
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder) / "everyday.pxpack"
@@ -90,7 +85,17 @@ def main(model: Path, bundle: Path, output: Path, data: Path) -> None:
         scores, right = first_hits(bundle, plain)
     calibration = fit_calibration(scores, right)
     build_everyday_pack(checkpoint, data, output, calibration)
-    click.echo(f"{right.sum()} of {len(right)} first hits right; {calibration}")
+    return f"{right.sum()} of {len(right)} first hits right; {calibration}"
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The pack to write.")
+@click.option("--data", type=click.Path(path_type=Path), default=Path("data"), show_default=True)
+def main(model: Path, bundle: Path, output: Path, data: Path) -> None:
+    """Write the everyday pack of a trained MODEL folder, calibrated with the BUNDLE that was exported from it."""
+    click.echo(write_everyday_pack(model, bundle, data, output))
 
 
 if __name__ == "__main__":

@@ -56,12 +56,18 @@ def draw_mask(frame: Pixels, mask: Mask) -> Pixels:
     """A copy of a frame (H, W, 3) with a mask (H, W) tinted and its contour drawn."""
     marked = frame.copy()
     marked[mask] = (frame[mask] * (1 - TINT_SHARE) + np.array(TINT) * TINT_SHARE).astype(np.uint8)
+    return outlined(marked, mask, TINT)
+
+
+def outlined(frame: Pixels, mask: Mask, colour: tuple[int, int, int] = WHITE) -> Pixels:
+    """A copy of a frame (H, W, 3) with the contour of a mask (H, W) drawn."""
+    marked = frame.copy()
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     width = max(2, round(max(mask.shape) / 250))
     cv2.drawContours(
         marked, contours, -1, (0, 0, 0), width + 2, cv2.LINE_AA
     )  # dark edge: seen on bright ground too
-    cv2.drawContours(marked, contours, -1, TINT, width, cv2.LINE_AA)
+    cv2.drawContours(marked, contours, -1, colour, width, cv2.LINE_AA)
     return marked
 
 

@@ -35,7 +35,15 @@ class Asked:
 
 
 def render_page(items: Sequence[Asked], title: str, summary: dict[str, str]) -> str:
-    """The page as text. All words are escaped; pictures are data URIs, so that the file stands alone."""
+    """The page as text; see `render_template`."""
+    longest = max((item.answer.timings.total for item in items), default=1.0)
+    return render_template(
+        TEMPLATE, title=title, summary=summary, stages=STAGES, cards=[_card(item, longest) for item in items]
+    )
+
+
+def render_template(name: str, **values: Any) -> str:
+    """A page of this folder's templates: words are escaped; pictures are data URIs, so that the file stands alone."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
@@ -43,10 +51,7 @@ def render_page(items: Sequence[Asked], title: str, summary: dict[str, str]) -> 
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    longest = max((item.answer.timings.total for item in items), default=1.0)
-    return environment.get_template(TEMPLATE).render(
-        title=title, summary=summary, stages=STAGES, cards=[_card(item, longest) for item in items]
-    )
+    return environment.get_template(name).render(values)
 
 
 def data_uri(picture: Pixels, side: int) -> str:

@@ -60,7 +60,7 @@ BASELINES = {
     "oracle_mask": ABLATIONS["oracle_mask"],
     "oracle_evidence": Way(told=True),
     "budget_1": ABLATIONS["budget_1"],
-    "budget_2": Way({"budget": 2}),
+    "budget_2": FULL,  # the assistant's own budget
     "budget_3": ABLATIONS["budget_3"],
     "budget_4": ABLATIONS["budget_4"],
 }

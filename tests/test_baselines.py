@@ -31,7 +31,7 @@ def test_a_given_mask_is_cut_out_whatever_is_named(bundle: Bundle) -> None:
 
 
 def test_what_stands_out_is_found_in_any_frame_size(tmp_path: Path) -> None:
-    _write_brightness(tmp_path / SALIENT)
+    write_brightness(tmp_path / SALIENT)
     frame = np.full((90, 120, 3), 40, np.uint8)
     frame[30:60, 40:80] = 250
     mask = SalientCutter(tmp_path)(frame)
@@ -39,7 +39,7 @@ def test_what_stands_out_is_found_in_any_frame_size(tmp_path: Path) -> None:
     assert mask.sum() == pytest.approx(30 * 40, rel=0.1)
 
 
-def _write_brightness(path: Path) -> None:
+def write_brightness(path: Path) -> None:
     """A network whose map is the mean of the three channels."""
     path.parent.mkdir(parents=True)
     shape = [1, 3, SALIENT_SIDE, SALIENT_SIDE]

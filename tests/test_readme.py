@@ -45,14 +45,14 @@ def test_every_command_is_in_the_table_and_no_other() -> None:
 
 
 def test_every_make_target_exists() -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = set(re.findall(r"\bmake ([a-z]+)", "\n".join([SHELL, *INLINE])))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"\bmake ([a-z-]+)", "\n".join([SHELL, *INLINE])))
     assert {"demo", "test"} <= named <= targets
 
 
 def test_every_public_make_target_is_told() -> None:
-    listed = set(re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    assert listed - {"help", "apt", "drawing"} <= set(re.findall(r"\bmake ([a-z]+)", README))
+    listed = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert listed - {"help", "apt", "drawing"} <= set(re.findall(r"\bmake ([a-z-]+)", README))
 
 
 def test_every_path_exists() -> None:
@@ -68,8 +68,8 @@ def test_the_model_s_card_names_commands_targets_and_files_that_are_there() -> N
     for call in (code.split()[1:] for code in named if code.startswith("pixsearch ")):
         path = next(path for path in COMMANDS if tuple(call[: len(path)]) == path)
         COMMANDS[path].make_context("pixsearch", call[len(path) :])
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    assert set(re.findall(r"\bmake ([a-z]+)", " ".join(named))) <= targets
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"\bmake ([a-z-]+)", " ".join(named))) <= targets
     paths = [code for code in named if re.fullmatch(r"[a-z]+/[\w./-]*", code)]
     assert len(paths) >= 4 and all((ROOT / path).exists() for path in paths)
 

@@ -6,10 +6,15 @@ from typing import Any
 import click
 
 from pixsearch.apps.console import MAX_BUDGET, PATH, bundle_option, json_option, print_json
+from pixsearch.apps.eval_curator import evaluate_curator
+from pixsearch.apps.eval_egoqa import RUNS, evaluate_egoqa
 from pixsearch.apps.eval_photos import evaluate_photos
 from pixsearch.apps.eval_scenes import DATA, evaluate_scenes
 
 SPLITS = click.Choice(["validation", "test"])
+MADE = {"split": click.option("--split", type=SPLITS, default="test", show_default=True, help="Which held-out split."),
+        "data": click.option("--data", type=PATH, default=DATA, show_default=True,
+                             help="The folder that `make data` filled.")}
 
 
 @click.group("eval")
@@ -31,12 +36,10 @@ def photos(
 
 
 @evaluation.command()
-@click.option("--split", type=SPLITS, default="test", show_default=True, help="Which held-out split.")
+@MADE["split"]
 @click.option("--limit", type=click.IntRange(min=1), help="Ask about only this many scenes.")
 @click.option("--ablation", is_flag=True, help="Score again with fewer sorts of search, and with other budgets.")
-@click.option(
-    "--data", type=PATH, default=DATA, show_default=True, help="The folder that `make data` filled."
-)
+@MADE["data"]
 @bundle_option
 @json_option
 def scenes(
@@ -46,12 +49,44 @@ def scenes(
     _show(evaluate_scenes(bundle, split, limit, ablation, data), as_json)
 
 
+@evaluation.command()
+@MADE["split"]
+@click.option("--limit", type=click.IntRange(min=1), help="Ask only this many questions, and fewer conversations.")
+@click.option("--ablation", is_flag=True, help="Ask again in the ways that the assistant is compared with.")
+@click.option("--fresh", is_flag=True, help="Ask again instead of going on from the answers that are kept.")
+@MADE["data"]
+@click.option("--runs", type=PATH, default=RUNS, show_default=True, help="Where questions and answers are kept.")
+@bundle_option
+@json_option
+def egoqa(
+    split: str, limit: int | None, ablation: bool, fresh: bool, data: Path, runs: Path, bundle: Path | None,
+    as_json: bool
+) -> None:
+    """Ask 2,000 questions and 300 conversations about composed scenes, of an index of their own; writes a report."""
+    result = evaluate_egoqa(bundle, split, limit, ablation, fresh, data, runs)
+    _show(result, as_json)
+    if not as_json:
+        click.echo(f"wrote {result['report']}")
+
+
+@evaluation.command()
+@MADE["split"]
+@click.option("--limit", type=click.IntRange(min=1), help="Ask only this many questions.")
+@MADE["data"]
+@bundle_option
+@json_option
+def curator(split: str, limit: int | None, data: Path, bundle: Path | None, as_json: bool) -> None:
+    """Build a pack of 60 new things with a picture each, and ask about them in new scenes."""
+    _show(evaluate_curator(bundle, split, limit, data), as_json)
+
+
 def _show(result: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(result)
         return
     click.echo(f"{result['benchmark']}: {result['n']} questions, {result['bundle']}, {result['seconds']} s")
     tables = {"": result["metrics"], **result.get("splits", {}), **result.get("ablation", {})}
+    width = max(len(name) for name in tables) + 2
     for name, metrics in tables.items():
         for metric, value in metrics.items():
-            click.echo(f"{name:<12}{metric:<22}{value if value is None else format(value, '.3f')}")
+            click.echo(f"{name:<{width}}{metric:<30}{value if value is None else format(value, '.3f')}")

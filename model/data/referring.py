@@ -186,6 +186,12 @@ def _anchor(way: str, view: View, target: int, group: list[int], rng: Random) ->
     return next((plain(view, one) for one in anchors if view.related(way, one, group) == [target]), None)
 
 
+def pointed_at(view: View, target: int, split: Split, rng: Random) -> Reference:
+    """ "This", with a point on it."""
+    return Reference(rng.choice(templates("deictic", split, "refer")), target, None,
+                     point=point_in(view.placed[target], rng), bare=True)
+
+
 def _deictic(view: View, target: int, split: Split, rng: Random, by_kind: bool) -> Reference | None:
     pointed = rng.random() < POINT_SHARE
     if not pointed and view.central() != target:
