@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pixsearch.apps.egoqa_report import write_report
 from pixsearch.apps.egoqa_scores import broken_down, conversation_scores, exam_scores, is_over, modality_confusion
 from pixsearch.apps.eval_scenes import DATA
 from pixsearch.apps.extras import needs_extra

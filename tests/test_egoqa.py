@@ -135,7 +135,7 @@ def test_later_turns_leave_out_what_was_said(exam: Exam, talks: list[list[Questi
     for sample in later:
         if sample.modality is Modality.TEXT:  # the name was told, and the question does without it
             query = next(one.query for one in sample.trace if getattr(one, "query", None))
-            name = query.partition(" of ")[2]
+            name = query.rpartition(" of ")[2]
             assert name not in sample.question and any(name in turn.answer for turn in sample.history)
 
 
