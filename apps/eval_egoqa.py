@@ -23,6 +23,7 @@ from pixsearch.apps.kept import Kept
 from pixsearch.apps.scene_packs import write_exam_pack
 from pixsearch.apps.scores import benchmark
 from pixsearch.apps.ways import BASELINES, FULL, Asker, Way
+from pixsearch.contract.files import MANIFEST_NAME, sha256_file
 from pixsearch.contract.tokenizer import Turn
 from pixsearch.edge.assistant import Assistant
 from pixsearch.edge.bundle import Bundle, default_bundle
@@ -75,7 +76,7 @@ def evaluate_egoqa(
     bundle, started = Bundle.load(bundle_folder or default_bundle()), time.monotonic()
     folder = runs / FOLDER / f"{split}-{RECIPE}"
     exam = load_exam(data, Split(split))
-    own = folder / f"{bundle.name}-{str(bundle.manifest['checksum'])[:12]}"
+    own = folder / f"{bundle.name}-{sha256_file(bundle.folder / MANIFEST_NAME)[:12]}"
     if fresh:
         shutil.rmtree(own, ignore_errors=True)
     with _assistant(bundle, exam, folder) as assistant:

@@ -16,7 +16,7 @@ def drawn(width: float, height: float, draw: Callable[[Any], None]) -> str:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    style = {"svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9, "axes.spines.top": False,
+    style: Any = {"svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9, "axes.spines.top": False,
              "axes.spines.right": False, "axes.edgecolor": INK, "text.color": INK, "axes.labelcolor": INK,
              "xtick.color": INK, "ytick.color": INK, "svg.hashsalt": "pixsearch"}
     with pyplot.rc_context(style):
