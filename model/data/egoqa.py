@@ -14,16 +14,7 @@ from pixsearch.model.data.conversations import converse
 from pixsearch.model.data.everyday import everyday_entities, everyday_nouns
 from pixsearch.model.data.knowledge import World, make_world
 from pixsearch.model.data.places import load_places
-from pixsearch.model.data.records import (
-    Entity,
-    Place,
-    Placed,
-    Sample,
-    Scene,
-    Split,
-    sample_as_json,
-    sample_from_json,
-)
+from pixsearch.model.data.records import Entity, Place, Placed, Sample, Scene, Split, sample_as_json, sample_from_json
 from pixsearch.model.data.scenes import SETTINGS, compose
 from pixsearch.model.data.stage1 import colour, count, presence, reading, where
 from pixsearch.model.data.stage2 import fact, multi_hop, recognition
