@@ -132,6 +132,7 @@ def conversation_scores(talks: Sequence[Sequence[Verdict]], lengths: Sequence[in
 
     talks : verdicts of the turns that were asked; lengths : how many turns each conversation has
     """
-    each = [verdict_scores([*talk, *["missing"] * (length - len(talk))])
+    missing: Verdict = "missing"
+    each = [verdict_scores([*talk, *[missing] * (length - len(talk))])
             for talk, length in zip(talks, lengths, strict=True)]
     return {f"conversation_{name}": mean([one[name] for one in each]) or 0.0 for name in each[0]} if each else {}

@@ -1,4 +1,4 @@
-"""`python -m pixsearch.apps.recipe SIZE`: both training stages of a size, its bundle, its packs and its scores.
+"""`python -m pixsearch.apps.recipe --size SIZE`: both training stages of a size, its bundle, its packs and its scores.
 
 What is done already is left alone, and what was interrupted goes on, so that the same command is given again.
 """
