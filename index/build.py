@@ -14,6 +14,7 @@ from pixsearch.contract.images import read_image, read_image_with_alpha
 from pixsearch.index.embedder import Embedder, EmbedderId, Vector
 from pixsearch.index.entities import Box, Entity, EntityImage, at_place, count_lines, entity_file, read_entities
 from pixsearch.index.hits import View
+from pixsearch.index.words import described
 from pixsearch.index.writer import PackWriter, shrink
 
 OPAQUE = 128  # of 255: at least half opaque counts as object
@@ -58,8 +59,7 @@ def _write(writer: PackWriter, entity: Entity, views: list[_EntityView], embed: 
                             aliases=entity.aliases, facts=entity.facts)
     for view in views:
         writer.add_vector(row, view.vector, view.view, view.thumbnail)
-    facts = [f"{attribute}: {value}" for attribute, value in entity.facts.items()]
-    words = ". ".join(filter(None, [entity.name, *entity.aliases, entity.kind, *facts, entity.text]))
+    words = described(entity.name, entity.aliases, entity.kind, entity.facts, entity.text)
     writer.add_text_vector(row, embed.text(words))
 
 
