@@ -41,6 +41,10 @@ class Library:
                 return found
         return self._nothing
 
+    def has_name(self, phrase: str) -> bool:
+        """Whether any pack has an entity of exactly this name, in lower case."""
+        return any(pack.has_name(phrase) for pack in self.packs)
+
     @property
     def _nothing(self) -> NDArray[np.float32]:
         return np.zeros((0, self.packs[0].embedder.dimension if self.packs else 0), np.float32)
