@@ -20,6 +20,7 @@ from pixsearch.edge.answer import Answer, SearchRecord, Timings
 from pixsearch.edge.bundle import Bundle, default_bundle
 from pixsearch.edge.confidence import confidence, features
 from pixsearch.edge.decoder import Decoded, Decoder
+from pixsearch.edge.grounding import NameGuard
 from pixsearch.edge.inputs import Box, Point, check_box, check_point, check_question
 from pixsearch.edge.language import BundleLanguage
 from pixsearch.edge.perception import Perception
@@ -78,7 +79,7 @@ class Assistant:
             tokenizer = self.bundle.tokenizer
             machine = self._machine(self._budget if budget is None else budget, modalities)
             language = BundleLanguage(self.bundle, perception.image_tokens)
-            decoder = Decoder(language, tokenizer, machine, search,
+            decoder = Decoder(language, tokenizer, machine, search, NameGuard(self.library.has_name, question),
                               deadline=watch.started + self._deadline_s, clock=self._clock)
             decoded = decoder.run(tokenizer.prompt(question, history))
         return self._answer(decoded, tuple(search.records), watch)
@@ -98,7 +99,7 @@ class Assistant:
         sure = confidence(calibration, signals, searched=bool(searches))
         text = spoken(decoded.trace)
         abstained = not text or is_abstention(text)
-        if not abstained and sure < calibration.threshold:
+        if not abstained and (sure < calibration.threshold or not decoded.grounded):
             text, abstained = unsure_answer(searches, calibration.likely), True
         timings = Timings(**{stage: watch.ms(stage) for stage in STAGES},
                           total=watch.ms_since_start(self._clock()),

@@ -18,7 +18,7 @@ from pixsearch.index.hits import ALL_VIEWS, Hit, View, best_first, check_k
 from pixsearch.index.memory_items import MemoryItem, Words, check_thumbnail, read_items
 from pixsearch.index.memory_store import PLAIN, Engine, MemoryStore, Query, rows_of
 from pixsearch.index.memory_vectors import MemoryVectors, to_blob
-from pixsearch.index.names import named_entities
+from pixsearch.index.names import is_name, named_entities
 from pixsearch.index.pack import LOOKED_LIKE
 from pixsearch.index.words import CANDIDATES_PER_HIT, described, lexical_scores, query_words, semantic_scores
 from pixsearch.index.writer import NO_FACTS
@@ -194,6 +194,11 @@ class MemoryPack:
         usable = vectors.of_views(LOOKED_LIKE)
         rows = [np.flatnonzero(usable & (vectors.items == item)) for item in named]
         return vectors.matrix[np.concatenate(rows)] if rows else vectors.matrix[:0]
+
+    def has_name(self, phrase: str) -> bool:
+        """Whether a thing is called exactly so, see `Pack.has_name`."""
+        with self._store.reading() as query:
+            return is_name(query, phrase)
 
     def facts(self, key: str) -> dict[str, str]:
         """The facts of a thing by attribute, in the order in which they were told. Raises KeyError."""

@@ -17,7 +17,7 @@ from pixsearch.index import manifest as manifests
 from pixsearch.index import nearest, schema
 from pixsearch.index.embedder import Vector, unit
 from pixsearch.index.hits import ALL_VIEWS, Hit, View, best_first, check_k
-from pixsearch.index.names import named_entities
+from pixsearch.index.names import is_name, named_entities
 from pixsearch.index.store import Store
 from pixsearch.index.words import CANDIDATES_PER_HIT, lexical_scores, query_words, semantic_scores
 from pixsearch.index.writer import seal
@@ -129,6 +129,11 @@ class Pack:
         """
         with self._lock:
             return self._store.vectors_of(named_entities(self._store.rows, phrase), LOOKED_LIKE)
+
+    def has_name(self, phrase: str) -> bool:
+        """Whether an entity is called exactly so, see `names.is_name`."""
+        with self._lock:
+            return is_name(self._store.rows, phrase)
 
     @cached_property
     def _text_vectors(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:

@@ -31,6 +31,9 @@ class Searchable(Protocol):
     def looks(self, phrase: str) -> NDArray[np.float32]:
         """See `Pack.looks`."""
 
+    def has_name(self, phrase: str) -> bool:
+        """See `Pack.has_name`."""
+
     def close(self) -> None:
         """Release its files."""
 
@@ -63,6 +66,10 @@ class Library:
             if len(found):
                 return found
         return self._nothing
+
+    def has_name(self, phrase: str) -> bool:
+        """Whether any pack has an entity of exactly this name, in lower case."""
+        return any(pack.has_name(phrase) for pack in self.packs)
 
     @property
     def _nothing(self) -> NDArray[np.float32]:

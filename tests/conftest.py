@@ -18,6 +18,7 @@ from pixsearch.index.hits import View
 from pixsearch.index.writer import PackWriter
 
 Run = Callable[..., Result]
+pytest_plugins = ["offline_guard"]  # no test opens a socket, but those marked `loopback`
 
 
 @pytest.fixture(scope="session")

@@ -59,6 +59,7 @@ def test_what_was_remembered_is_found_by_look_by_words_and_by_id(memory: MemoryP
     assert memory.item(item).time == seen and memory.facts(str(item))["opens"] == "the shed"
     assert [one.entity for one in memory.items()] == ["mug", "spare key"]
     assert len(memory.looks("key")) == 1
+    assert memory.has_name("spare key") and not memory.has_name("key")
 
 
 def test_it_is_mounted_beside_packs(tmp_path: Path, memory: MemoryPack) -> None:
