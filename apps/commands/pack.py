@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from pixsearch.apps.commands.pack_import import import_group
 from pixsearch.apps.console import PATH, OneLine, bundle_option, json_option, print_json
 from pixsearch.apps.report import one_line
 from pixsearch.contract.faults import Fault
@@ -23,6 +24,9 @@ MAX_HITS = 100
 @click.group()
 def pack() -> None:
     """Build, look at, check and search knowledge packs."""
+
+
+pack.add_command(import_group)
 
 
 @pack.command()
