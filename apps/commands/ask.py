@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from pixsearch.apps.cloud import cloud_options, open_cloud
 from pixsearch.apps.console import (
     MAX_BUDGET,
     PATH,
@@ -41,6 +42,7 @@ from pixsearch.index.signatures import trusted_keys
     help="How many searches a question may take.",
 )
 @bundle_option
+@cloud_options
 @click.option("--save-overlay", type=PATH, help="Write the picture with mask, answer and evidence as PNG.")
 @json_option
 def ask(
@@ -52,6 +54,8 @@ def ask(
     box: Box | None,
     budget: int,
     bundle: Path | None,
+    cloud: str | None,
+    cloud_model: str | None,
     save_overlay: Path | None,
     as_json: bool,
 ) -> None:
@@ -61,6 +65,7 @@ def ask(
     if save_overlay:
         check_output(save_overlay, ".png")
     question = check_question(question)
+    elsewhere = open_cloud(cloud, cloud_model)
     frame = read_image(image)
     if point:
         check_point(point, *frame.shape[:2])
@@ -69,6 +74,8 @@ def ask(
     trusted = trusted_keys() if require_signature and packs else None  # the everyday pack came with this program
     with open_assistant(bundle, packs_or_default(packs), budget=budget, trusted=trusted) as assistant:
         answer = assistant.ask(frame, question, point=point, box=box)
+    if elsewhere:
+        answer = elsewhere.complement(frame, question, answer)
     if save_overlay:
         write_atomic(save_overlay, png_bytes(draw_answer(frame, question, answer)))
     if as_json:
