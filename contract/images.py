@@ -36,7 +36,7 @@ def read_image(source: Path | bytes, name: str | None = None) -> Pixels:
 def read_image_with_alpha(source: Path | bytes, name: str | None = None) -> tuple[Pixels, Pixels | None]:
     """Read a picture as `read_image` does, and its opacity: uint8, shape (H, W); None when all is opaque."""
     title = name or (str(source) if isinstance(source, Path) else "image")
-    content = _content(source, title)
+    content = read_image_file(source, title)
     try:
         image = _decode(content, title)
         return _to_rgb(image, title)
@@ -46,8 +46,9 @@ def read_image_with_alpha(source: Path | bytes, name: str | None = None) -> tupl
         raise _unreadable(title, error) from error
 
 
-def _content(source: Path | bytes, title: str) -> bytes:
-    """The whole file, bounded."""
+def read_image_file(source: Path | bytes, title: str | None = None) -> bytes:
+    """The undecoded content of a picture file. Raises Fault for what is missing, empty, no file or over 200 MB."""
+    title = title or (str(source) if isinstance(source, Path) else "image")
     if isinstance(source, Path):
         try:
             if not source.is_file():

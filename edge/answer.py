@@ -68,12 +68,39 @@ class SearchRecord:
 
 
 @dataclass(frozen=True)
+class CloudWord:
+    """What a server elsewhere said to the same question. It is never part of trace, evidence or confidence.
+
+    words      : at most 600 printable characters with special tokens escaped, or None
+    trouble    : why there are none, else None
+    sent_bytes : what left the device for it; ms : how long it took
+    """
+
+    host: str
+    model: str
+    words: str | None
+    trouble: str | None
+    sent_bytes: int
+    ms: float
+
+    def __post_init__(self) -> None:
+        if bool(self.words) == bool(self.trouble):
+            raise ValueError(f"either words or a trouble, got {self.words!r} and {self.trouble!r}")
+
+    def as_json(self) -> dict[str, Any]:
+        """The object under "cloud" in what `ask --json` prints."""
+        return {"host": self.host, "model": self.model, "words": self.words, "trouble": self.trouble,
+                "sent_bytes": self.sent_bytes, "ms": round(self.ms, 3)}
+
+
+@dataclass(frozen=True)
 class Answer:
     """The answer to one question.
 
     confidence : how likely it is right, 0..1; trace : its string form (`contract.grammar`)
     tokens     : how many the model chose
     signals    : what the confidence is made of, by name (`confidence.features`)
+    cloud      : what a server elsewhere said besides, where one was asked
     """
 
     answer: str
@@ -84,6 +111,7 @@ class Answer:
     timings: Timings
     tokens: int
     signals: dict[str, float] = field(default_factory=dict)
+    cloud: CloudWord | None = None
 
     def __post_init__(self) -> None:
         if not self.answer.strip():
@@ -100,4 +128,5 @@ class Answer:
         return {"answer": self.answer, "abstained": self.abstained, "confidence": round(self.confidence, 6),
                 "searches": [record.as_json() for record in self.searches], "trace": self.trace,
                 "timings_ms": self.timings.as_json(), "tokens": self.tokens,
-                "signals": {name: round(value, 4) for name, value in self.signals.items()}}
+                "signals": {name: round(value, 4) for name, value in self.signals.items()},
+                **({"cloud": self.cloud.as_json()} if self.cloud else {})}

@@ -43,7 +43,7 @@ class Assistant:
         """budget : searches a question; deadline_s : seconds after which no search is opened any more."""
         for pack in library.packs:
             if pack.embedder.id != bundle.embedder_id:
-                raise Fault(f"pack {pack.folder}", expected=f"embedder {bundle.embedder_id!r}",
+                raise Fault(f"pack {pack.name}", expected=f"embedder {bundle.embedder_id!r}",
                             actual=repr(pack.embedder.id), remedy="build the pack again with this model")
         self.bundle, self.library = bundle, library
         self._budget, self._deadline_s, self._clock = budget, deadline_s, clock

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pixsearch.contract.faults import Fault
+from pixsearch.contract.plain_text import plain
 
 KEYS = ("id", "name", "kind", "aliases", "facts", "text", "images", "source")
 IMAGE_KEYS = ("file", "mask", "box")
@@ -185,7 +186,7 @@ def _words(name: str, value: Any, limit: int, optional: bool = False) -> str:
         value = str(value)
     if not isinstance(value, str) or (not optional and not value.strip()):
         raise _wrong(name, "words", _brief(value))
-    words = " ".join("".join(letter if letter.isprintable() else " " for letter in value).split())
+    words = plain(value)
     if len(words) > limit:
         raise _wrong(name, f"at most {limit} characters", str(len(words)))
     if not optional and not words:

@@ -16,13 +16,12 @@ from pixsearch.contract.images import read_image
 from pixsearch.index import manifest as manifests
 from pixsearch.index import nearest, schema
 from pixsearch.index.embedder import Vector, unit
-from pixsearch.index.hits import ALL_VIEWS, Hit, View, best_first
+from pixsearch.index.hits import ALL_VIEWS, Hit, View, best_first, check_k
 from pixsearch.index.names import is_name, named_entities
 from pixsearch.index.store import Store
 from pixsearch.index.words import CANDIDATES_PER_HIT, lexical_scores, query_words, semantic_scores
 from pixsearch.index.writer import seal
 
-MAX_HITS = 1000
 VIEWS_PER_HIT = 4  # first guess at how many views to look at for one entity
 WIDEN = 4
 LOOKED_LIKE = (View.REGION, View.PROTOTYPE)  # views of a thing alone
@@ -75,7 +74,7 @@ class Pack:
         Raises ValueError for a vector of another shape, zero or not finite, and for k outside 1 to 1000.
         """
         query = unit(vector, self.embedder.dimension)
-        _check_k(k)
+        check_k(k)
         with self._lock:
             chosen = self._store.rows_of(view_kinds)
             wanted = min(VIEWS_PER_HIT * k, len(chosen))
@@ -107,7 +106,7 @@ class Pack:
         The score is `words.lexical_scores`, in [0, 1]; with a vector, its mean with the cosine (cut at 0) of
         the entity's text vector. Entities that score 0 are left out. Any characters are allowed in a query.
         """
-        _check_k(k)
+        check_k(k)
         wanted = CANDIDATES_PER_HIT * k
         direction = None if vector is None else unit(vector, self.embedder.text_dimension)
         with self._lock:
@@ -190,8 +189,3 @@ def _index(folder: Path, manifest: dict[str, Any], store: Store) -> Any:
     if schema.INDEX_NAME not in manifest["files"] or manifest["index"] != nearest.recipe():
         return nearest.build_index(store.database, dimension)
     return nearest.load_index(folder / schema.INDEX_NAME, dimension, store.vectors)
-
-
-def _check_k(k: int) -> None:
-    if not 1 <= k <= MAX_HITS:
-        raise ValueError(f"k must be from 1 to {MAX_HITS}, got {k}")

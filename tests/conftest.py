@@ -61,7 +61,8 @@ def photo(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run(red_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(red_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs a command line with the small bundle as the shipped one."""
     monkeypatch.setenv("PIXSEARCH_BUNDLE", str(red_bundle))
+    monkeypatch.setenv("PIXSEARCH_HOME", str(tmp_path / "home"))
     return lambda *arguments: CliRunner().invoke(cli, [str(one) for one in arguments])

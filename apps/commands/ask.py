@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from pixsearch.apps.cloud import cloud_options, open_cloud
 from pixsearch.apps.console import (
     MAX_BUDGET,
     PATH,
@@ -38,6 +39,7 @@ from pixsearch.edge.inputs import Box, Point, check_box, check_point, check_ques
     help="How many searches a question may take.",
 )
 @bundle_option
+@cloud_options
 @click.option("--save-overlay", type=PATH, help="Write the picture with mask, answer and evidence as PNG.")
 @json_option
 def ask(
@@ -48,6 +50,8 @@ def ask(
     box: Box | None,
     budget: int,
     bundle: Path | None,
+    cloud: str | None,
+    cloud_model: str | None,
     save_overlay: Path | None,
     as_json: bool,
 ) -> None:
@@ -57,6 +61,7 @@ def ask(
     if save_overlay:
         check_output(save_overlay, ".png")
     question = check_question(question)
+    elsewhere = open_cloud(cloud, cloud_model)
     frame = read_image(image)
     if point:
         check_point(point, *frame.shape[:2])
@@ -64,6 +69,8 @@ def ask(
         check_box(box, *frame.shape[:2])
     with open_assistant(bundle, packs_or_default(packs), budget=budget) as assistant:
         answer = assistant.ask(frame, question, point=point, box=box)
+    if elsewhere:
+        answer = elsewhere.complement(frame, question, answer)
     if save_overlay:
         write_atomic(save_overlay, png_bytes(draw_answer(frame, question, answer)))
     if as_json:

@@ -4,15 +4,16 @@ from pathlib import Path
 
 import click
 
-from pixsearch.apps.console import PATH, bundle_option, json_option, print_json
+from pixsearch.apps.console import PATH, OneLine, bundle_option, json_option, print_json
 from pixsearch.apps.report import one_line
 from pixsearch.contract.faults import Fault
 from pixsearch.contract.images import read_image
 from pixsearch.edge.bundle import Bundle, default_bundle
 from pixsearch.edge.embedder import BundleEmbedder
 from pixsearch.edge.inputs import check_question
+from pixsearch.edge.salient import SalientCutter
 from pixsearch.index import pack as packs
-from pixsearch.index.build import build_pack
+from pixsearch.index.build import build_pack, work_folder
 from pixsearch.index.hits import Hit
 from pixsearch.index.pack import Pack
 
@@ -45,11 +46,21 @@ def build(
     bundle: Path | None,
     as_json: bool,
 ) -> None:
-    """Build a pack from FOLDER: entities.jsonl or entities.csv, and the pictures that it names."""
-    embedder = BundleEmbedder(Bundle.load(bundle or default_bundle()))
-    manifest = build_pack(
-        folder, output, embedder, name or output.stem, licence, skip_bad=skip_bad, version=number
-    )
+    """Build a pack from FOLDER: entities.jsonl or entities.csv, and the pictures that it names.
+
+    Each picture is a cut-out with transparency, a photograph with a mask or a box, or a plain photograph, of which
+    the model cuts out what stands out. What was embedded is kept in a folder beside the output, so that an
+    interrupted build goes on where it stopped, and the next one is quick; remove it when you are done.
+    """
+    model = Bundle.load(bundle or default_bundle())
+    work = work_folder(output)
+    try:
+        manifest = build_pack(
+            folder, output, BundleEmbedder(model), name or output.stem, licence, skip_bad=skip_bad, version=number,
+            cutter=SalientCutter(model), work=work,
+        )
+    except KeyboardInterrupt as interrupt:
+        raise OneLine(f"interrupted; {work} keeps what was embedded: the same command goes on there") from interrupt
     if as_json:
         print_json(manifest)
     else:
