@@ -1,4 +1,4 @@
-"""Region vectors to measure an index with: of rendered 3D models, and as many more as are asked for, made from those."""
+"""Region vectors to measure an index with: of rendered 3D models, and any number more, made from those."""
 
 import sys
 import time
@@ -68,7 +68,7 @@ def _embedded_views(_: None, model: "Model") -> tuple[Vectors, float]:
     began, rng = time.monotonic(), np.random.default_rng([SEED, *model.id.encode()])
     renderer, embed = _tools()
     renderer.open(model.path)  # type: ignore[attr-defined]
-    vectors = []
+    vectors: list[Vectors] = []
     while len(vectors) < VIEWS_DRAWN:
         view = View(rng.uniform(0, 360), rng.uniform(-5, 50))
         drawn = renderer.draw(view, scene_light(rng))  # type: ignore[attr-defined]
@@ -118,7 +118,7 @@ class Collection:
         return _unit(seen + noise)
 
     def stored(self) -> Vectors:
-        """What an index of them holds: VIEWS_STORED views of each object, in their order, (objects * VIEWS_STORED, D)."""
+        """What an index of them holds: VIEWS_STORED views of each object in turn, (objects * VIEWS_STORED, D)."""
         every = np.arange(self.objects)
         return np.stack([self.views(every, 1 + view) for view in range(VIEWS_STORED)], axis=1).reshape(
             self.objects * VIEWS_STORED, -1)

@@ -9,14 +9,13 @@ import hnswlib  # type: ignore[import-untyped]
 import numpy as np
 from numpy.typing import NDArray
 
+from pixsearch.index.graph import SEED, graph_of
 from pixsearch.index.rows import Rows, unit_vectors
 
 ROWS_A_GROUP = 16  # on average: a sixteenth of the graph's memory and loading time, for a scan of a few hundred rows
-NEIGHBOURS = 16
-EF_CONSTRUCTION = 200
 ASSIGNMENT_EF = 48
-SEED = 20260119
 ROWS_AT_A_TIME = 8192
+SHOWN_FROM = 65_536  # rows: fewer take no time to speak of
 COUNT_BITS, VIEW_BITS = 24, 8  # of a label; the rest is where the group starts
 
 Vectors = NDArray[np.float32]
@@ -69,24 +68,13 @@ def grouped(rows: Rows) -> tuple[Rows, Groups, Vectors]:
     return rows[order], groups, centres
 
 
-def graph_of(centres: Vectors, labels: Numbers) -> hnswlib.Index:
-    """An HNSW graph over unit vectors. One thread and a fixed seed: the same vectors give the same bytes."""
-    graph = hnswlib.Index("ip", centres.shape[1])
-    graph.init_index(max(1, len(centres)), M=NEIGHBOURS, ef_construction=EF_CONSTRUCTION, random_seed=SEED)
-    with click.progressbar(length=len(centres), label="indexing groups", file=sys.stderr) as bar:
-        for start in range(0, len(centres), ROWS_AT_A_TIME):
-            part = slice(start, start + ROWS_AT_A_TIME)
-            graph.add_items(centres[part], labels[part], num_threads=1)
-            bar.update(len(labels[part]))
-    return graph
-
-
 def _nearest(rows: Rows, graph: hnswlib.Index, label: str) -> Numbers:
     """The label that is nearest to each row, (N,)."""
     graph.set_ef(ASSIGNMENT_EF)
     found = np.empty(len(rows), np.int64)
     threads = len(os.sched_getaffinity(0))  # the answers do not depend on how many
-    with click.progressbar(length=len(rows), label=label, file=sys.stderr) as bar:
+    with click.progressbar(length=len(rows), label=label, file=sys.stderr,
+                           hidden=len(rows) < SHOWN_FROM) as bar:
         for start in range(0, len(rows), ROWS_AT_A_TIME):
             part = rows[start:start + ROWS_AT_A_TIME]
             found[start:start + len(part)] = graph.knn_query(unit_vectors(part), 1, num_threads=threads)[0][:, 0]

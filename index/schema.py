@@ -20,7 +20,7 @@ PAGE_BYTES = 4096
 
 # How vectors are stored: what a manifest calls it, and the type of one number. Only directions count, so that int8
 # needs no scale: the largest number of each vector becomes 127.
-PRECISIONS = {"float16": np.dtype("<f2"), "int8": np.dtype("i1")}
+PRECISIONS: dict[str, np.dtype[Any]] = {"float16": np.dtype("<f2"), "int8": np.dtype("i1")}
 DEFAULT_PRECISION = "int8"  # `make bench-index` says what others cost and bring
 FIRST_PRECISION = "float16"  # of packs whose manifest does not say
 INT8_MOST = 127
