@@ -6,6 +6,7 @@ import click
 
 from pixsearch.apps.commands.pack_keys import keys, sign
 from pixsearch.apps.commands.packs_installed import archive, extract, install, list_packs, remove, rollback
+from pixsearch.apps.commands.packs_updated import apply, compact, delta
 from pixsearch.apps.console import PACK, PATH, OneLine, bundle_option, json_option, print_json, signature_option
 from pixsearch.apps.report import one_line
 from pixsearch.contract.faults import Fault
@@ -28,7 +29,7 @@ def pack() -> None:
     """Build, look at, check and search knowledge packs."""
 
 
-for command in (keys, sign, archive, extract, install, list_packs, remove, rollback):
+for command in (keys, sign, archive, extract, install, list_packs, remove, rollback, delta, apply, compact):
     pack.add_command(command)
 
 @pack.command()
