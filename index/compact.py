@@ -24,7 +24,7 @@ def compact(folder: Path, without: Collection[str] = (), key: Ed25519PrivateKey 
     """Take entities out of a pack by key and give back all unused space; returns the new manifest.
 
     The pack is replaced in one step. Where something was taken out its version counter grows by one and its signature
-    is gone, unless `key` signs it again; rows that stay are copied as they are. Where nothing is unused, nothing is done.
+    is gone, unless `key` signs it again; rows that stay are copied as they are. Nothing unused: nothing is done.
     Raises Fault for keys that the pack does not have.
     """
     verify(folder)

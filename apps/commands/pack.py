@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from pixsearch.apps.commands.pack_import import import_group
 from pixsearch.apps.commands.pack_keys import keys, sign
 from pixsearch.apps.commands.packs_installed import archive, extract, install, list_packs, remove, rollback
 from pixsearch.apps.commands.packs_updated import apply, compact, delta
@@ -29,7 +30,8 @@ def pack() -> None:
     """Build, look at, check and search knowledge packs."""
 
 
-for command in (keys, sign, archive, extract, install, list_packs, remove, rollback, delta, apply, compact):
+TRAVEL = (archive, extract, install, list_packs, remove, rollback)
+for command in (import_group, keys, sign, *TRAVEL, delta, apply, compact):
     pack.add_command(command)
 
 @pack.command()
