@@ -22,6 +22,7 @@ from pixsearch.edge.cloud_settings import Allow, CloudSettings
 from pixsearch.edge.companion import Companion
 from pixsearch.edge.conversation import FORGOTTEN_AFTER_S, Conversation, refers_back
 from pixsearch.edge.embedder import BundleEmbedder
+from pixsearch.edge.live import Loop, LoopOptions
 from pixsearch.edge.memories import Memories, is_sighting, picture_of
 from pixsearch.edge.outbound_log import OutboundLog
 from pixsearch.index.memory import MemoryLimits, MemoryPack
@@ -278,3 +279,11 @@ def test_a_full_memory_says_so_loses_nothing_and_goes_on_answering(companion: Co
     clock.time += timedelta(hours=1)
     assert companion.ask(a_frame(), "What is this?").answer  # there is no room for the sighting
     assert [item.entity for item in companion.memories.pack.items()] == ["spare key for the shed"]
+
+
+def test_the_glasses_loop_remembers_and_recalls(companion: Companion, tmp_path: Path) -> None:
+    Image.fromarray(a_frame()).save(tmp_path / "0.png")
+    with Loop(companion, str(tmp_path), LoopOptions(repeat=True)) as loop:
+        assert loop.ask(SHED).result(20).answer == "I will remember your spare key for the shed."
+        found = loop.ask("What did I say about this?").result(20)
+    assert found.memory[0].words == "it is my spare key for the shed"

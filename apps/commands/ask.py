@@ -15,6 +15,7 @@ from pixsearch.apps.console import (
     json_option,
     packs_option,
     print_json,
+    signature_option,
 )
 from pixsearch.apps.defaults import packs_or_default
 from pixsearch.apps.overlay import draw_answer, png_bytes
@@ -25,12 +26,14 @@ from pixsearch.contract.machine import DEFAULT_BUDGET
 from pixsearch.edge.assistant import open_assistant
 from pixsearch.edge.inputs import Box, Point, check_box, check_point, check_question
 from pixsearch.edge.intents import Want, intent_of
+from pixsearch.index.signatures import trusted_keys
 
 
 @click.command(short_help="Ask a question about a picture.")
 @click.argument("image", type=PATH)
 @click.argument("question")
 @packs_option
+@signature_option
 @click.option("--point", type=Numbers("X,Y"), help="The pixel that the wearer points at.")
 @click.option("--box", type=Numbers("X0,Y0,X1,Y1"), help="The box that the wearer draws, in pixels.")
 @click.option(
@@ -49,6 +52,7 @@ def ask(
     image: Path,
     question: str,
     packs: tuple[Path, ...],
+    require_signature: bool,
     point: Point | None,
     box: Box | None,
     budget: int,
@@ -72,7 +76,8 @@ def ask(
         check_point(point, *frame.shape[:2])
     if box:
         check_box(box, *frame.shape[:2])
-    assistant = open_assistant(bundle, packs_or_default(packs), budget=budget)
+    trusted = trusted_keys() if require_signature and packs else None  # the everyday pack came with this program
+    assistant = open_assistant(bundle, packs_or_default(packs), budget=budget, trusted=trusted)
     with open_companion(assistant, memory, no_memory, cloud, cloud_model, new=remembers) as companion:
         answer = companion.ask(frame, question, point=point, box=box)
     if save_overlay:
