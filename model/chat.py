@@ -21,17 +21,18 @@ from pixsearch.contract.faults import Fault
 KEY_VARIABLE = "PIXSEARCH_CHAT_KEY"
 MAX_REPLY_CHARS = 1 << 16
 PICTURE_SIDE = 768  # pixels of a picture that goes along, at most
-TIMEOUT_S, RETRIES = 120.0, 4
+TIMEOUT_S = 120.0
 
 Message = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class ChatServer:
-    """Where a chat model is: "https://example.org/v1" and the model's name there."""
+    """Where a chat model is: "https://example.org/v1" and the model's name there; how often it is asked again."""
 
     url: str
     model: str
+    retries: int = 4
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Chat:
         """The server's key, if it wants one, is in the environment variable PIXSEARCH_CHAT_KEY."""
         self.server, self._cache = server, cache
         self._client = openai.OpenAI(base_url=server.url, api_key=os.environ.get(KEY_VARIABLE) or "none",
-                                     timeout=TIMEOUT_S, max_retries=RETRIES)
+                                     timeout=TIMEOUT_S, max_retries=server.retries)
         cache.parent.mkdir(parents=True, exist_ok=True)
         with closing(self._open()) as database, database:
             database.execute("CREATE TABLE IF NOT EXISTS replies (request TEXT PRIMARY KEY, words TEXT NOT NULL)")

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from cloud_servers import completion, http, raw_server, sends
-from conftest import Run
 from cragmm_builders import a_session, write_parquet
 from edge_builders import a_frame
 
@@ -82,10 +81,7 @@ def test_a_judge_decides_what_words_alone_cannot_and_its_verdicts_are_kept(tmp_p
 
 
 @pytest.mark.loopback
-def test_a_judge_that_cannot_be_reached_is_one_line(tmp_path: Path, run: Run, red_pack: Path,
-                                                    monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pixsearch.model.chat.RETRIES", 0)
-    data = write_parquet(tmp_path / "data", [a_session(0, [("a", "Something else.")])])
-    ended = run("eval", "crag-mm", "--data", data, "--pack", red_pack, "--runs", tmp_path / "runs",
-                "--judge", "http://127.0.0.1:9/v1")
-    assert ended.exit_code == 1 and "chat model default" in ended.stderr.splitlines()[-1]
+def test_a_server_that_cannot_be_reached_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(Fault, match="chat model large at http://127.0.0.1:9/v1") as caught:
+        Chat(ChatServer("http://127.0.0.1:9/v1", "large", retries=0), tmp_path / "kept.sqlite").ask(MESSAGES, 9)
+    assert "\n" not in str(caught.value)
