@@ -230,7 +230,7 @@ def _of_entities(database: sqlite3.Connection) -> Iterator[Finding]:
         yield Finding(Check.SAME_FACTS, entity, "", facts, f"{count} entities have just these")
     total, without = database.execute(
         "SELECT count(*), sum(id NOT IN (SELECT entity FROM facts)) FROM entities").fetchone()
-    if 0 < without < total:
+    if 0 < without <= total - without:
         for (entity,) in database.execute("SELECT id FROM entities WHERE id NOT IN (SELECT entity FROM facts) "
                                              "ORDER BY id LIMIT ?", (MAX_OF_A_CHECK,)):
             yield Finding(Check.NO_FACTS, entity, "", "", f"{total - without} others have facts")
