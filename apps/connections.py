@@ -27,6 +27,8 @@ CONNECTIONS = (
     Connection("web view", ("apps/web/", "apps/web.py", "edge/web/"), "--web",
                "nobody: it listens, on this machine alone unless an address is given",
                "pictures and answers, to viewers"),
+    Connection("trials of the loop", ("apps/trials/",), "python -m pixsearch.apps.trials, for developers",
+               "this machine alone", "rendered clips"),
     Connection("training data", ("model/data/sources.py",), "make data, for developers",
                "the package registries set up for pip, npm and apt", "names of packages"),
 )
