@@ -14,6 +14,7 @@ from pixsearch.contract.faults import Fault
 MAX_PIXELS = 100_000_000
 MAX_FILE_BYTES = 200_000_000
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "BMP": ".bmp", "GIF": ".gif", "TIFF": ".tif"}
 WHITE = (255, 255, 255, 255)
 
 # Pillow refuses above twice this figure and warns from it on; `_decode` refuses there, so a warning is noise.
@@ -66,6 +67,15 @@ def read_image_file(source: Path | bytes, title: str | None = None) -> bytes:
         raise Fault(f"image {title}", expected=f"at most {MAX_FILE_BYTES // 10**6} MB", actual="more",
                     remedy="save it smaller")
     return source
+
+
+def picture_suffix(content: bytes) -> str:
+    """The file name ending for a picture's content, such as ".jpg"; ".bin" for none of the formats."""
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            return SUFFIXES.get(image.format or "", ".bin")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return ".bin"
 
 
 def _decode(content: bytes, title: str) -> Image.Image:

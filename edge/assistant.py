@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -124,11 +124,16 @@ class Assistant:
 
 def open_assistant(bundle_folder: Path | None = None, pack_folders: Sequence[Path] = (),
                    budget: int = DEFAULT_BUDGET, deadline_s: float = DEADLINE_S,
-                   providers: Sequence[str] | None = None, threads: int | None = None) -> Assistant:
-    """Load a bundle (None: the default one) and mount packs. Raises Fault; nothing stays open then."""
+                   providers: Sequence[str] | None = None, threads: int | None = None,
+                   trusted: Mapping[str, str] | None = None) -> Assistant:
+    """Load a bundle (None: the default one) and mount packs; with `trusted`, only packs that one of these keys signed.
+
+    Raises Fault; nothing stays open then.
+    """
     bundle = Bundle.load(bundle_folder or default_bundle(), providers, threads)
     with ExitStack() as opened:
-        packs = [opened.enter_context(Pack.open(folder, bundle.embedder_id)) for folder in pack_folders]
+        packs = [opened.enter_context(Pack.open(folder, bundle.embedder_id, trusted=trusted))
+                 for folder in pack_folders]
         assistant = Assistant(bundle, Library(packs), budget, deadline_s)
         opened.pop_all()
     return assistant

@@ -14,6 +14,7 @@ from pixsearch.apps.console import (
     json_option,
     packs_option,
     print_json,
+    signature_option,
 )
 from pixsearch.apps.defaults import packs_or_default
 from pixsearch.apps.overlay import draw_answer, png_bytes
@@ -23,12 +24,14 @@ from pixsearch.contract.images import read_image
 from pixsearch.contract.machine import DEFAULT_BUDGET
 from pixsearch.edge.assistant import open_assistant
 from pixsearch.edge.inputs import Box, Point, check_box, check_point, check_question
+from pixsearch.index.signatures import trusted_keys
 
 
 @click.command(short_help="Ask a question about a picture.")
 @click.argument("image", type=PATH)
 @click.argument("question")
 @packs_option
+@signature_option
 @click.option("--point", type=Numbers("X,Y"), help="The pixel that the wearer points at.")
 @click.option("--box", type=Numbers("X0,Y0,X1,Y1"), help="The box that the wearer draws, in pixels.")
 @click.option(
@@ -46,6 +49,7 @@ def ask(
     image: Path,
     question: str,
     packs: tuple[Path, ...],
+    require_signature: bool,
     point: Point | None,
     box: Box | None,
     budget: int,
@@ -67,7 +71,8 @@ def ask(
         check_point(point, *frame.shape[:2])
     if box:
         check_box(box, *frame.shape[:2])
-    with open_assistant(bundle, packs_or_default(packs), budget=budget) as assistant:
+    trusted = trusted_keys() if require_signature and packs else None  # the everyday pack came with this program
+    with open_assistant(bundle, packs_or_default(packs), budget=budget, trusted=trusted) as assistant:
         answer = assistant.ask(frame, question, point=point, box=box)
     if elsewhere:
         answer = elsewhere.complement(frame, question, answer)

@@ -4,7 +4,10 @@ from pathlib import Path
 
 import click
 
-from pixsearch.apps.console import PATH, OneLine, bundle_option, json_option, print_json
+from pixsearch.apps.commands.pack_import import import_group
+from pixsearch.apps.commands.pack_keys import keys, sign
+from pixsearch.apps.commands.packs_installed import archive, extract, install, list_packs, remove, rollback
+from pixsearch.apps.console import PACK, PATH, OneLine, bundle_option, json_option, print_json, signature_option
 from pixsearch.apps.report import one_line
 from pixsearch.contract.faults import Fault
 from pixsearch.contract.images import read_image
@@ -16,6 +19,7 @@ from pixsearch.index import pack as packs
 from pixsearch.index.build import build_pack, work_folder
 from pixsearch.index.hits import Hit
 from pixsearch.index.pack import Pack
+from pixsearch.index.signatures import trusted_keys
 
 MAX_HITS = 100
 
@@ -24,6 +28,9 @@ MAX_HITS = 100
 def pack() -> None:
     """Build, look at, check and search knowledge packs."""
 
+
+for command in (import_group, keys, sign, archive, extract, install, list_packs, remove, rollback):
+    pack.add_command(command)
 
 @pack.command()
 @click.argument("folder", type=PATH)
@@ -68,7 +75,7 @@ def build(
 
 
 @pack.command()
-@click.argument("folder", type=PATH)
+@click.argument("folder", type=PACK)
 @json_option
 def info(folder: Path, as_json: bool) -> None:
     """Show what a pack says about itself."""
@@ -82,14 +89,15 @@ def info(folder: Path, as_json: bool) -> None:
 
 
 @pack.command()
-@click.argument("folder", type=PATH)
-def verify(folder: Path) -> None:
+@click.argument("folder", type=PACK)
+@signature_option
+def verify(folder: Path, require_signature: bool) -> None:
     """Check every file of a pack; prints nothing when all is well."""
-    packs.verify(folder)
+    packs.verify(folder, trusted_keys() if require_signature else None)
 
 
 @pack.command()
-@click.argument("folder", type=PATH)
+@click.argument("folder", type=PACK)
 @click.option("--image", type=PATH, help="Search with a picture.")
 @click.option("--text", help="Search with words.")
 @click.option(
