@@ -82,7 +82,7 @@ def test_a_pipeline_without_its_program_is_a_fault(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_command_ends_well_when_it_is_told_to(red_bundle: Path, red_pack: Path, tmp_path: Path, number: int) -> None:
+def test_the_command_ends_well_when_told_to(red_bundle: Path, red_pack: Path, tmp_path: Path, number: int) -> None:
     clip = write_clip(tmp_path / "clip.avi", moving=True, seconds=2)
     process = subprocess.Popen(
         [sys.executable, "-m", "pixsearch.apps.main", "glasses", "--camera", clip, "--repeat",
