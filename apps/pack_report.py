@@ -18,7 +18,7 @@ from pixsearch.index import manifest as manifests
 from pixsearch.index.build import BuildNotes
 from pixsearch.index.look_alikes import LookAlike, Resemblance, resemblance
 from pixsearch.index.odd_facts import Finding, odd_facts
-from pixsearch.index.schema import DATABASE_NAME, FILE_NAME, THUMBNAIL_FOLDER, from_blobs, open_database
+from pixsearch.index.schema import DATABASE_NAME, FILE_NAME, FIRST_PRECISION, THUMBNAIL_FOLDER, from_blobs, open_database
 from pixsearch.index.writer import PackWriter
 
 TEMPLATE = "pack.html.j2"
@@ -39,15 +39,13 @@ class Inspected:
     folder: Path
     manifest: dict[str, Any]
     database: sqlite3.Connection
-    dimension: int
     notes: BuildNotes = field(default_factory=BuildNotes)
 
 
 def report_while_building(writer: PackWriter, notes: BuildNotes) -> str:
     """The page of a pack that is being written; an `index.build.Reporter`."""
     manifest = {**writer.manifest, "counts": dict(writer.more_counts)}
-    dimension = manifest["embedder"]["dimension"]
-    return render_report(Inspected(writer.folder, manifest, writer.database, dimension, notes))
+    return render_report(Inspected(writer.folder, manifest, writer.database, notes))
 
 
 def report_of(folder: Path) -> str:
@@ -56,7 +54,7 @@ def report_of(folder: Path) -> str:
     manifests.verify_pack_files(folder, manifest)
     database = open_database(folder / DATABASE_NAME)
     try:
-        return render_report(Inspected(folder, manifest, database, manifest["embedder"]["dimension"]))
+        return render_report(Inspected(folder, manifest, database))
     finally:
         database.close()
 
@@ -64,7 +62,9 @@ def report_of(folder: Path) -> str:
 def render_report(pack: Inspected) -> str:
     """The page as text. The same pack gives the same page."""
     counts = _counts(pack)
-    alike = resemblance(pack.database, partial(from_blobs, dimension=pack.dimension), PAIRS)
+    decode = partial(from_blobs, dimension=pack.manifest["embedder"]["dimension"],
+                     precision=pack.manifest.get("precision", FIRST_PRECISION))
+    alike = resemblance(pack.database, decode, PAIRS)
     thumbnails = _Thumbnails(pack)
     findings = {check: (found[:FINDINGS_SHOWN], len(found)) for check, found in odd_facts(pack.database).items()}
     names = _names(pack, [*(pair.entity for pair in alike.pairs), *(pair.other_entity for pair in alike.pairs),

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +42,7 @@ class Resemblance:
     recognised: int
 
 
-Decode = Callable[[list[bytes]], NDArray[np.float32]]  # stored vectors to an array (N, D)
+Decode = Callable[[list[bytes]], NDArray[Any]]  # stored vectors to numbers (N, D); only directions count
 
 
 def resemblance(database: sqlite3.Connection, decode: Decode, most: int) -> Resemblance:
@@ -106,6 +107,6 @@ class _Queries:
         """Row ids (N,), entities (N,) and unit vectors (N, D)."""
         cursor = self._database.execute(f"SELECT id, entity, embedding FROM vectors WHERE {self._where} ORDER BY id")
         while chunk := cursor.fetchmany(ROWS_AT_A_TIME):
-            vectors = self._decode([blob for _, _, blob in chunk])
-            vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+            vectors = self._decode([blob for _, _, blob in chunk]).astype(np.float32)
+            vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.finfo(np.float32).tiny)
             yield np.array([row for row, _, _ in chunk]), np.array([entity for _, entity, _ in chunk]), vectors

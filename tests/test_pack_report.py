@@ -17,7 +17,7 @@ from pixsearch.index.build import build_pack
 from pixsearch.index.look_alikes import MAX_QUERIES, resemblance
 from pixsearch.index.odd_facts import Check, odd_facts
 from pixsearch.index.pack import Pack, verify
-from pixsearch.index.schema import from_blobs, open_database
+from pixsearch.index.schema import DEFAULT_PRECISION, from_blobs, open_database
 
 MANY = 12
 
@@ -191,7 +191,7 @@ def test_views_find_their_own_entity_or_another(tmp_path: Path) -> None:
     (folder / "entities.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     build_pack(folder, tmp_path / "p.pxpack", Histogram(), "p", "CC0")
     database = open_database(tmp_path / "p.pxpack" / "knowledge.sqlite")
-    found = resemblance(database, lambda blobs: from_blobs(blobs, 64), 5)
+    found = resemblance(database, lambda blobs: from_blobs(blobs, 64, DEFAULT_PRECISION), 5)
     keys = dict(database.execute("SELECT id, key FROM entities"))
     database.close()
     first = found.pairs[0]
