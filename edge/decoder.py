@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pixsearch.contract.faults import Fault
 from pixsearch.contract.grammar import Modality, Search, Text, Trace
 from pixsearch.contract.machine import MAX_QUERY_TOKENS, MAX_TEXT_TOKENS, State, TraceMachine
-from pixsearch.contract.tokenizer import MAX_CONTEXT_TOKENS, MAX_EVIDENCE_TOKENS, Tokenizer
+from pixsearch.contract.tokenizer import MAX_EVIDENCE_TOKENS, Tokenizer
 from pixsearch.edge.language import Language
 
 RUN_TOKENS = 6  # a run that is not said twice in one segment: small models fall into loops
@@ -69,7 +69,7 @@ class Decoder:
 
     def run(self, prompt: Sequence[int]) -> Decoded:
         """Decode after a prompt. Raises Fault when the model's numbers are not finite."""
-        pending, room = list(prompt), MAX_CONTEXT_TOKENS
+        pending, room = list(prompt), self._tokenizer.context
         while not self._machine.done:
             said = self._machine.state is State.TEXT and bool(self._ids)  # `pending` is one word
             logits, hidden = self._language.feed(pending)

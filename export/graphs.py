@@ -98,7 +98,7 @@ def example_inputs(model: PixSearch, name: str, generator: torch.Generator, leng
         return torch.randn(shape, generator=generator)
 
     def ids(count: int) -> Tensor:
-        return torch.randint(11, model.language.embedding.num_embeddings, (1, count), generator=generator)
+        return torch.randint(11, model.language.vocabulary, (1, count), generator=generator)
 
     cells = noise(1, 1, CROP_CELLS, CROP_CELLS).abs()
     valid = (torch.arange(graphs.SPAN_TOKENS) < 6).float()[None]
