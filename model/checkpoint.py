@@ -15,7 +15,7 @@ from pixsearch.contract.files import atomic_directory
 from pixsearch.contract.graphs import TOKENIZER_FILE
 from pixsearch.contract.tokenizer import Tokenizer
 from pixsearch.model.families.table import size_of
-from pixsearch.model.network import ADAPTER, PixSearch, put_adapters
+from pixsearch.model.network import ADAPTER, PixSearch, merge_adapters, put_adapters
 from pixsearch.model.sizes import Size, size_named
 
 BASE = "base"  # the stage of a model that nothing has been trained of yet
@@ -92,6 +92,14 @@ def load_model(folder: Path, quantized: bool | None = None) -> Checkpoint:
         raise Fault(f"model {folder}", expected="whole files of one model", actual=str(error)[:120],
                     remedy="train it again, or copy the folder again") from error
     return Checkpoint(model, backend, description)
+
+
+def load_merged(folder: Path) -> Checkpoint:
+    """Read a model folder for use without training: in full precision, adapters folded into what they adapt."""
+    checkpoint = load_model(folder, quantized=False)
+    merge_adapters(checkpoint.model)
+    checkpoint.model.float()
+    return checkpoint
 
 
 def _fill(model: PixSearch, tensors: dict[str, Tensor]) -> None:

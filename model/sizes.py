@@ -45,6 +45,11 @@ class Size:
         """How many vectors stand for the frame in a prompt."""
         return self.image_grid ** 2
 
+    @property
+    def image_width(self) -> int:
+        """Of an image token, with what it adds to the first layers."""
+        return self.width * (1 + self.deep)
+
 
 def _published(name: str, family: str, layers: int, width: int, heads: int, kv_heads: int, head_width: int,
                feed_forward: int) -> Size:

@@ -32,6 +32,7 @@ from pixsearch.model.config import RunConfig
 from pixsearch.model.corpus import Corpus, build_corpus
 from pixsearch.model.curves import plot_curves
 from pixsearch.model.data.records import Split
+from pixsearch.model.families.language import FamilyLanguage
 from pixsearch.model.image_tokens import add_image_tokens
 from pixsearch.model.looks import Looks
 from pixsearch.model.losses import full_losses, sight_losses
@@ -88,6 +89,8 @@ class Run:
                                     phrases_of([self.corpus, self.held_out], self.concepts.phrases))
         self.steps = Steps(self.corpus, self.tokenizer, self.concepts, self.looks, self.anchors.rows, config)
         add_adapters(self.model, config.seed, language=config.rate > 0)
+        if config.checkpointing and isinstance(self.model.language, FamilyLanguage):
+            self.model.language.compute_twice()
         self.optimiser = self._optimiser()
         gc.collect()
         gc.freeze()  # the samples are a million objects that no later collection needs to visit

@@ -22,10 +22,10 @@ from pixsearch.model.vision import random_trunk
 
 SCENES = 8
 SIZE = SIZES["tiny-base"]
-STAGE1 = RunConfig(name="stage1", stage=1, size=SIZE.name, start="base-tiny-base", steps=60, scenes=SCENES,
-                   validation_scenes=SCENES, batch=4, words=2, sight_steps=40, sight_batch=8, sight_words=4, rate=3e-3,
-                   new_rate=3e-3, sight_rate=4e-3, mask_rate=2e-3, warmup=2, log_every=5, save_every=10,
-                   validate_every=100, validation_batches=2)
+STAGE1 = RunConfig(name="stage1", stage=1, size=SIZE.name, start="base-tiny-base", steps=100, scenes=SCENES,
+                   validation_scenes=SCENES, batch=2, words=2, sight_steps=60, sight_batch=2, sight_words=4, rate=3e-3,
+                   new_rate=3e-3, sight_rate=6e-3, mask_rate=2e-3, warmup=2, log_every=5, save_every=10,
+                   validate_every=1000, validation_batches=2)
 
 
 def drawn_scene(number: int) -> tuple[NDArray[np.uint8], list[NDArray[np.bool_]]]:

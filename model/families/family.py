@@ -31,6 +31,7 @@ class Family:
     decoder     : the module with `embed_tokens`, `layers`, `norm` and `rotary_emb`
     small       : the configuration of a random model, at least 128 wide, for a vocabulary
     two_dimensional : whether image tokens have a row and a column as positions (M-RoPE)
+    counts_patches : whether the tower does so in Python as it goes, so that export must run it to know its operations
     starts      : special tokens of ours with the family's own token that each starts from
     """
 
@@ -40,6 +41,7 @@ class Family:
     decoder: Callable[[Any], Any]
     small: Callable[[int], Config]
     two_dimensional: bool = False
+    counts_patches: bool = False
     starts: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -77,6 +77,11 @@ class FamilyLanguage(nn.Module):
             if rows is not None:
                 rows.requires_grad_(True)
 
+    def compute_twice(self) -> None:
+        """Keep less of each layer for the way back, and compute it again there: memory for time."""
+        self.decoder.gradient_checkpointing_enable({"use_reentrant": False})
+        self.decoder.train()
+
     def fingerprint(self) -> bytes:
         """Differs for other weights; reads a few values of each tensor, for there are billions."""
         found = hashlib.sha256()

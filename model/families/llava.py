@@ -38,7 +38,7 @@ def _small(vocabulary: int) -> Config:
         vision_config={"model_type": "clip_vision_model", "hidden_size": 128, "intermediate_size": 256,
                        "num_hidden_layers": 3, "num_attention_heads": 4, "image_size": 336, "patch_size": 56,
                        "projection_dim": 128},
-        image_token_index=0, tie_word_embeddings=False)
+        image_token_index=vocabulary - 1, tie_word_embeddings=False)
 
 
 FAMILY = Family("llava", _view, Vision, lambda model: model.model.language_model, _small,

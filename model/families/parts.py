@@ -43,7 +43,7 @@ def open_parts(size: Size, tokenizer: Tokenizer) -> tuple[Tower, FamilyLanguage]
     language = FamilyLanguage(size, family, model, tokenizer.size, tokenizer.special, starts)
     if size.quantized:
         quantize(language)
-    return Tower(family.vision(model), source.view), language
+    return Tower(family.vision(model), source.view, family.counts_patches), language
 
 
 def quantize(language: FamilyLanguage) -> None:

@@ -36,8 +36,10 @@ def _small(vocabulary: int) -> Config:
                      "rope_scaling": {"type": "mrope", "mrope_section": [4, 6, 6]}},
         vision_config={"depth": 2, "hidden_size": 128, "intermediate_size": 256, "num_heads": 4, "patch_size": 32,
                        "window_size": 128, "out_hidden_size": 128, "fullatt_block_indexes": [1]},
-        tie_word_embeddings=True)
+        image_token_id=vocabulary - 1, vision_start_token_id=vocabulary - 2,
+        video_token_id=vocabulary - 3, vision_end_token_id=vocabulary - 4, tie_word_embeddings=True)
 
 
 FAMILY = Family("qwen2_5_vl", _view, Vision, lambda model: model.model.language_model, _small, two_dimensional=True,
+                counts_patches=True,
                 starts={BOS: "<|im_start|>", QUESTION: "<|vision_end|>", ANSWER: "<|im_start|>", EOS: "<|im_end|>"})

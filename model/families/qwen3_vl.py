@@ -40,8 +40,9 @@ def _small(vocabulary: int) -> Config:
                      "rope_scaling": {"rope_type": "default", "mrope_section": [6, 5, 5], "mrope_interleaved": True}},
         vision_config={"depth": 3, "hidden_size": 128, "intermediate_size": 256, "num_heads": 4, "patch_size": 32,
                        "out_hidden_size": 128, "num_position_embeddings": 144, "deepstack_visual_indexes": [0, 1]},
-        tie_word_embeddings=True)
+        image_token_id=vocabulary - 1, vision_start_token_id=vocabulary - 2,
+        video_token_id=vocabulary - 3, vision_end_token_id=vocabulary - 4, tie_word_embeddings=True)
 
 
 FAMILY = Family("qwen3_vl", _view, Vision, lambda model: model.model.language_model, _small, two_dimensional=True,
-                starts=QWEN2_5_VL.starts)
+                counts_patches=True, starts=QWEN2_5_VL.starts)

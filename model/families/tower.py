@@ -18,9 +18,9 @@ class Tower(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, vision: nn.Module, view: View) -> None:
+    def __init__(self, vision: nn.Module, view: View, counts_patches: bool) -> None:
         super().__init__()
-        self.vision, self.side = vision.eval(), view.side
+        self.vision, self.side, self.counts_patches = vision.eval(), view.side, counts_patches
         for name, values in (("mean", view.mean), ("std", view.std)):
             self.register_buffer(name, torch.tensor(values)[:, None, None], persistent=False)
 
