@@ -118,6 +118,12 @@ class TraceMachine:
             raise MalformedTrace("evidence holds special tokens")
         self.state, self._length = State.TEXT, 0
 
+    def take_back(self, count: int) -> None:
+        """Unsay the last `count` words. Raises MalformedTrace when they are not all of the present text."""
+        if self.state is not State.TEXT or not 0 <= count <= self._length:
+            raise MalformedTrace(f"{count} words cannot be taken back in {self.state.name} after {self._length}")
+        self._length -= count
+
     def expire(self) -> None:
         """The deadline has passed: no further search may be opened; an open one may still be closed."""
         self.searches_left = 0

@@ -1,7 +1,9 @@
 """What comes back for a question: the answer with its provenance, confidence and timings."""
 
+import base64
 import math
 from dataclasses import dataclass, field, fields
+from datetime import datetime
 from typing import Any
 
 from pixsearch.contract.grammar import Modality, Search, parse
@@ -68,12 +70,61 @@ class SearchRecord:
 
 
 @dataclass(frozen=True)
+class CloudWord:
+    """What a server elsewhere said to the same question. It is never part of trace, evidence or confidence.
+
+    words      : at most 600 printable characters with special tokens escaped, or None
+    trouble    : why there are none, else None
+    sent_bytes : what left the device for it; ms : how long it took
+    """
+
+    host: str
+    model: str
+    words: str | None
+    trouble: str | None
+    sent_bytes: int
+    ms: float
+
+    def __post_init__(self) -> None:
+        if bool(self.words) == bool(self.trouble):
+            raise ValueError(f"either words or a trouble, got {self.words!r} and {self.trouble!r}")
+
+    def as_json(self) -> dict[str, Any]:
+        """The object under "cloud" in what `ask --json` prints."""
+        return {"host": self.host, "model": self.model, "words": self.words, "trouble": self.trouble,
+                "sent_bytes": self.sent_bytes, "ms": round(self.ms, 3)}
+
+
+@dataclass(frozen=True)
+class Recollection:
+    """Something that the wearer told, or that was seen again since.
+
+    words : what was said of it, "" for nothing; time : with a time zone
+    picture : a WebP file of where it was, the thing itself opaque; None where none was kept
+    """
+
+    id: int
+    entity: str
+    words: str
+    time: datetime
+    picture: bytes | None = field(default=None, repr=False)
+
+    def as_json(self) -> dict[str, Any]:
+        """One under "memory" in what `ask --json` prints; the picture as a data URI."""
+        picture = f"data:image/webp;base64,{base64.b64encode(self.picture).decode()}" if self.picture else None
+        return {"id": self.id, "entity": self.entity, "words": self.words,
+                "time": self.time.isoformat(timespec="seconds"), "picture": picture}
+
+
+@dataclass(frozen=True)
 class Answer:
     """The answer to one question.
 
     confidence : how likely it is right, 0..1; trace : its string form (`contract.grammar`)
     tokens     : how many the model chose
     signals    : what the confidence is made of, by name (`confidence.features`)
+    cloud      : what a server elsewhere said besides, where one was asked
+    memory     : what was remembered or recalled
     """
 
     answer: str
@@ -84,6 +135,8 @@ class Answer:
     timings: Timings
     tokens: int
     signals: dict[str, float] = field(default_factory=dict)
+    cloud: CloudWord | None = None
+    memory: tuple[Recollection, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.answer.strip():
@@ -100,4 +153,6 @@ class Answer:
         return {"answer": self.answer, "abstained": self.abstained, "confidence": round(self.confidence, 6),
                 "searches": [record.as_json() for record in self.searches], "trace": self.trace,
                 "timings_ms": self.timings.as_json(), "tokens": self.tokens,
-                "signals": {name: round(value, 4) for name, value in self.signals.items()}}
+                "signals": {name: round(value, 4) for name, value in self.signals.items()},
+                **({"cloud": self.cloud.as_json()} if self.cloud else {}),
+                **({"memory": [one.as_json() for one in self.memory]} if self.memory else {})}

@@ -20,6 +20,9 @@ class Language(Protocol):
     def feed(self, ids: Sequence[int]) -> tuple[Array, Array]:
         """Append T ids; returns logits of the next, float32 (V,), and last hidden states, float32 (T, W)."""
 
+    def forget(self, count: int) -> None:
+        """Take the last `count` ids back, from 1 to all but the first."""
+
 
 class BundleLanguage:
     """The language graph with its key-value cache, for one question about one frame."""
@@ -39,3 +42,8 @@ class BundleLanguage:
             "past_keys": self._keys, "past_values": self._values})
         self._keys, self._values = outputs["keys"], outputs["values"]
         return as_array(outputs["logits"])[0], as_array(outputs["hidden"])[0]
+
+    def forget(self, count: int) -> None:
+        """See `Language.forget`."""
+        self._keys, self._values = (ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(kept.numpy()[:, :, :-count]))
+                                    for kept in (self._keys, self._values))

@@ -56,5 +56,12 @@ def named_entities(execute: Query, phrase: str) -> list[int]:
     return sorted(best, key=lambda entity: (best[entity], entity))[:MAX_NAMED]
 
 
+def is_name(execute: Query, phrase: str) -> bool:
+    """Whether an entity is called exactly so; `phrase`: letters and digits in lower case, words parted by a space."""
+    matched = execute("SELECT name FROM entities WHERE id IN (SELECT rowid FROM words WHERE words MATCH ? LIMIT ?)",
+                      (f'name : ^ "{phrase}"', MAX_NAMED))
+    return any(" ".join(_WORD.findall(name.lower())) == phrase for (name,) in matched)
+
+
 def _singular(words: str) -> str:
     return re.sub(r"(?<=[^s])s$", "", words)

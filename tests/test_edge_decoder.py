@@ -10,7 +10,8 @@ from pixsearch.contract.faults import Fault
 from pixsearch.contract.grammar import Modality, Search, Text, render
 from pixsearch.contract.machine import MAX_QUERY_TOKENS, MAX_TEXT_TOKENS, TraceMachine
 from pixsearch.contract.tokenizer import MAX_CONTEXT_TOKENS
-from pixsearch.edge.decoder import RUN_TOKENS, Decoder, SearchRequest
+from pixsearch.edge.decoder import MAX_RETRIES, RUN_TOKENS, Decoder, SearchRequest
+from pixsearch.edge.grounding import NameGuard
 
 TOKENIZER = tokenizer()
 SPECIAL = TOKENIZER.special
@@ -32,6 +33,10 @@ class TableLanguage:
         return logits, np.arange(read - len(ids), read, dtype=np.float32)[:, None]
 
 
+def no_names() -> NameGuard:
+    return NameGuard(lambda phrase: False, "")
+
+
 def ids(*parts: str | int) -> list[int]:
     return [
         token for part in parts for token in ([part] if isinstance(part, int) else TOKENIZER.encode(part))
@@ -46,7 +51,7 @@ def decode(*parts: str | int, budget: int = 2, evidence: str = "facts"):
         return evidence
 
     decoder = Decoder(
-        language, TOKENIZER, TraceMachine(TOKENIZER, budget), search, deadline=math.inf, clock=lambda: 1
+        language, TOKENIZER, TraceMachine(TOKENIZER, budget), search, no_names(), deadline=math.inf, clock=lambda: 1
     )
     return decoder.run([SPECIAL.bos, SPECIAL.answer]), language, requests
 
@@ -122,7 +127,7 @@ def test_the_longest_trace_fits_the_context_and_still_ends_in_words() -> None:
     language = TableLanguage(says)
     machine = TraceMachine(TOKENIZER, budget=6)
     decoder = Decoder(
-        language, TOKENIZER, machine, lambda request: "e" * 500, deadline=math.inf, clock=lambda: 1
+        language, TOKENIZER, machine, lambda request: "e" * 500, no_names(), deadline=math.inf, clock=lambda: 1
     )
     trace = decoder.run(TOKENIZER.prompt("p" * 500)).trace
     assert isinstance(trace[-1], Text) and any(isinstance(segment, Search) for segment in trace)
@@ -135,7 +140,7 @@ def test_numbers_that_are_not_finite_are_a_fault() -> None:
             return np.full(TOKENIZER.size, np.nan, np.float32), np.zeros((len(ids), 1), np.float32)
 
     decoder = Decoder(
-        Broken(), TOKENIZER, TraceMachine(TOKENIZER), lambda request: "", deadline=1, clock=lambda: 0
+        Broken(), TOKENIZER, TraceMachine(TOKENIZER), lambda request: "", no_names(), deadline=1, clock=lambda: 0
     )
     with pytest.raises(Fault, match="finite"):
         decoder.run([SPECIAL.bos])
@@ -154,3 +159,58 @@ def test_a_segment_does_not_say_a_run_of_words_twice() -> None:
 def test_what_one_segment_said_another_may_say_again() -> None:
     decoded, _, _ = decode("a melon", SPECIAL.search, SPECIAL.region, "a melon", SPECIAL.eos)
     assert decoded.trace == (Text("a melon"), Search(Modality.REGION, None, "facts"), Text("a melon"))
+
+
+class WishfulLanguage:
+    """Searches, then says the first of its wishes that goes on from what it has said; the others are less likely."""
+
+    def __init__(self, opening: list[int], wishes: list[list[int]]) -> None:
+        self._opening, self._wishes = opening, wishes
+        self.read: list[int] = []
+
+    def feed(self, ids) -> tuple[np.ndarray, np.ndarray]:
+        self.read += ids
+        logits = np.full(TOKENIZER.size, UNLIKELY, np.float32)
+        if SPECIAL.information_end in self.read:
+            said = self.read[self.read.index(SPECIAL.information_end) + 1:]
+            going_on = [wish[len(said)] for wish in self._wishes if wish[:len(said)] == said]
+        else:
+            going_on = [self._opening[len(self.read) - 2]]
+        for likeness, token in zip(np.linspace(1, LIKELY, len(going_on)), reversed(going_on), strict=True):
+            logits[token] = likeness
+        return logits, np.arange(len(self.read) - len(ids), len(self.read), dtype=np.float32)[:, None]
+
+    def forget(self, count: int) -> None:
+        del self.read[-count:]
+
+
+def answer_with(names: set[str], evidence: str, question: str, *wishes: str):
+    opening = ids("It", SPECIAL.search, SPECIAL.image)
+    language = WishfulLanguage(opening, [ids(wish, SPECIAL.eos) for wish in wishes])
+    guard = NameGuard(names.__contains__, question)
+    decoder = Decoder(language, TOKENIZER, TraceMachine(TOKENIZER, 1), lambda request: evidence, guard,
+                      deadline=math.inf, clock=lambda: 1)
+    return decoder.run([SPECIAL.bos, SPECIAL.answer])
+
+
+@pytest.mark.parametrize("names, evidence, question, said", [
+    ({"cat", "pug"}, "pug", "what?", " a pug."),
+    ({"cat", "pug"}, "cat", "what?", " a cat."),
+    ({"cat", "pug"}, "dog", "a cat?", " a cat."),
+    ({"pug"}, "dog", "what?", " a cat."),
+    ({"cat", "pug"}, "dog", "what?", " a dog."),
+])
+def test_a_name_that_neither_evidence_nor_question_holds_gives_way_to_another(names, evidence, question, said) -> None:
+    decoded = answer_with(names, evidence, question, " a cat.", " a pug.", " a dog.")
+    assert decoded.trace[-1] == Text(said) and decoded.grounded
+
+
+def test_what_was_taken_back_leaves_no_likelihood_behind() -> None:
+    decoded = answer_with({"cat"}, "pug", "", " a cat.", " a pug.")
+    assert len(decoded.log_probabilities) == len(TOKENIZER.encode(" a pug."))
+
+
+def test_answers_that_keep_to_unsupported_names_are_not_grounded() -> None:
+    wishes = [f" a {letter}at." for letter in "abcdefgh"]
+    decoded = answer_with({wish[3:6] for wish in wishes}, "pug", "", *wishes)
+    assert len(wishes) > MAX_RETRIES and not decoded.grounded

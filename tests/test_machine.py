@@ -10,6 +10,7 @@ from pixsearch.contract.grammar import SPECIAL_TOKENS, MalformedTrace, Modality,
 from pixsearch.contract.machine import MAX_QUERY_TOKENS, MAX_TEXT_TOKENS, State, TraceMachine
 from pixsearch.contract.tokenizer import MAX_CONTEXT_TOKENS, MAX_EVIDENCE_TOKENS, MAX_QUESTION_TOKENS
 from pixsearch.edge.decoder import Decoded, Decoder
+from pixsearch.edge.grounding import NameGuard
 
 TOKENIZER = tokenizer()
 SPECIAL = TOKENIZER.special
@@ -29,6 +30,9 @@ class RandomLanguage:
         logits[list(TOKENIZER.special_ids)] += self._chance.uniform(0, 4)
         return logits.astype(np.float32), np.zeros((len(ids), 2), np.float32)
 
+    def forget(self, count: int) -> None:
+        self.read -= count
+
 
 def walk(
     seed: int, budget: int, evidence: str, deadline: float = np.inf, modalities=frozenset(Modality)
@@ -39,6 +43,7 @@ def walk(
         TOKENIZER,
         TraceMachine(TOKENIZER, budget, modalities),
         lambda request: evidence,
+        NameGuard(lambda phrase: len(phrase) % 2 == 1, ""),
         deadline=deadline,
         clock=lambda: float(next(ticks)),
     )
