@@ -18,7 +18,14 @@ from pixsearch.index import manifest as manifests
 from pixsearch.index.build import BuildNotes
 from pixsearch.index.look_alikes import LookAlike, Resemblance, resemblance
 from pixsearch.index.odd_facts import Finding, odd_facts
-from pixsearch.index.schema import DATABASE_NAME, FILE_NAME, FIRST_PRECISION, THUMBNAIL_FOLDER, from_blobs, open_database
+from pixsearch.index.schema import (
+    DATABASE_NAME,
+    FILE_NAME,
+    FIRST_PRECISION,
+    THUMBNAIL_FOLDER,
+    from_blobs,
+    open_database,
+)
 from pixsearch.index.writer import PackWriter
 
 TEMPLATE = "pack.html.j2"
