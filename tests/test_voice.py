@@ -21,7 +21,7 @@ from pixsearch.edge.live import Loop, LoopOptions
 from pixsearch.edge.live.capture import Backoff
 from pixsearch.edge.voice import capture as capturing
 from pixsearch.edge.voice import player as playing
-from pixsearch.edge.voice.audio import FRAME_S, SAMPLE_RATE, read_sound, write_wav
+from pixsearch.edge.voice.audio import FRAME_S, SAMPLE_RATE, read_sound, wav_bytes
 from pixsearch.edge.voice.capture import Back, Capture, Lost, Over, Sound
 from pixsearch.edge.voice.endpoint import EndPointer, Patience, Turn
 from pixsearch.edge.voice.engines import Engines
@@ -187,7 +187,7 @@ def test_glasses_hear_a_question_from_a_wav_file_and_speak_the_answer_into_anoth
     frames, question, answer = tmp_path / "frames", tmp_path / "question.wav", tmp_path / "answer.wav"
     frames.mkdir()
     Image.fromarray(a_frame()).save(frames / "0.png")
-    write_wav(question, say(engines.speech, 0.5, "What is this?"), SAMPLE_RATE)
+    question.write_bytes(wav_bytes(say(engines.speech, 0.5, "What is this?"), SAMPLE_RATE))
     with (Loop(red_assistant, str(frames), LoopOptions(repeat=True)) as loop,
           listen(loop, "speech", str(question), str(answer)) as voice):
         while voice.state is not VoiceState.ENDED:
@@ -218,7 +218,7 @@ def test_a_missing_extra_ends_in_one_line(run: Run, photo: Path, red_pack: Path,
 
 def test_a_sound_file_is_heard_at_the_speed_of_speech(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
-    write_wav(path, np.arange(SAMPLE_RATE // 8, dtype=np.int16), SAMPLE_RATE)
+    path.write_bytes(wav_bytes(np.arange(SAMPLE_RATE // 8, dtype=np.int16), SAMPLE_RATE))
     heard = SoundMicrophone.of_file(path).open()
     frames, began = [], time.monotonic()
     while len(frames) * FRAME_S < 0.12:

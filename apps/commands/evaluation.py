@@ -10,6 +10,7 @@ from pixsearch.apps.eval_curator import evaluate_curator
 from pixsearch.apps.eval_egoqa import RUNS, evaluate_egoqa
 from pixsearch.apps.eval_photos import evaluate_photos
 from pixsearch.apps.eval_scenes import DATA, evaluate_scenes
+from pixsearch.apps.eval_voice import evaluate_voice
 from pixsearch.apps.extras import needs_extra
 
 SPLITS = click.Choice(["validation", "test"])
@@ -34,6 +35,14 @@ def photos(
 ) -> None:
     """Ask hand-written questions about real photographs, with the everyday pack."""
     _show(evaluate_photos(bundle, split, limit, budget), as_json)
+
+
+@evaluation.command()
+@click.option("--limit", type=click.IntRange(min=1), help="Speak only this many questions.")
+@json_option
+def voice(limit: int | None, as_json: bool) -> None:
+    """Speak 30 questions in noise into a microphone of sound, and time the spoken answers."""
+    _show(evaluate_voice(limit), as_json)
 
 
 @evaluation.command()

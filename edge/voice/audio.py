@@ -1,9 +1,9 @@
 """What all of the voice agrees on: sample rate, frames, and sound files in and out."""
 
-import os
+import io
 import wave
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,31 +21,34 @@ FULL_SCALE: Final = 32_767
 
 def read_sound(path: Path) -> Samples:
     """A sound file as int16 at 16 kHz, one channel. Raises Fault for what is no sound, or longer than an hour."""
-    from faster_whisper.audio import decode_audio
-
     if not path.is_file():
         raise Fault(f"sound {path}", expected="a file", actual="none", remedy="check the path")
     try:
-        sound = decode_audio(str(path), sampling_rate=SAMPLE_RATE)
+        with path.open("rb") as file:
+            sound = decode(file)
     except Exception as error:  # the decoder has many of its own, and an IndexError for a file without sound
         raise Fault(f"sound {path}", expected="a wav file or another that FFmpeg reads",
                     actual=str(error)[:100] or type(error).__name__, remedy="record it again") from error
     if len(sound) > MAX_FILE_S * SAMPLE_RATE:
         raise Fault(f"sound {path}", expected=f"at most {MAX_FILE_S:g} s", actual=f"{len(sound) / SAMPLE_RATE:.0f} s",
                     remedy="cut it")
-    return to_int16(sound)
+    return sound
 
 
-def write_wav(path: Path, samples: Samples, rate: int) -> None:
-    """Write one channel of int16 at `rate` Hz; the file appears whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with wave.open(str(temporary), "wb") as file:
-            file.setparams((1, 2, rate, 0, "NONE", ""))
-            file.writeframes(samples.astype("<i2").tobytes())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+def decode(file: BinaryIO) -> Samples:
+    """Any sound that FFmpeg reads, as int16 at 16 kHz, one channel. Raises the decoder's errors."""
+    from faster_whisper.audio import decode_audio
+
+    return to_int16(decode_audio(file, sampling_rate=SAMPLE_RATE))
+
+
+def wav_bytes(samples: Samples, rate: int) -> bytes:
+    """One channel of int16 at `rate` Hz as a wav file."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as wav:
+        wav.setparams((1, 2, rate, 0, "NONE", ""))
+        wav.writeframes(samples.astype("<i2").tobytes())
+    return file.getvalue()
 
 
 def to_int16(sound: NDArray[np.float32]) -> Samples:

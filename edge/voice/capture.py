@@ -79,6 +79,9 @@ class Capture:
         heard = self._microphone.open()
         try:
             self._read_all(heard)
+        except OSError as error:
+            self._lose(str(error))  # before closing, which a frozen device may hold up
+            raise
         finally:
             heard.close()
 

@@ -1,6 +1,7 @@
 """Microphone and loudspeaker of the machine, through PortAudio. No call waits for a device that has died."""
 
 import contextlib
+import threading
 import time
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from pixsearch.edge.voice.audio import FRAME_SAMPLES, SAMPLE_RATE, Samples
 
 POLL_S = 0.008
+_ONE_AT_A_TIME = threading.Lock()  # PortAudio corrupts its memory when two threads open or close
 STUCK_S = 2.0  # a loudspeaker that takes nothing for so long is lost
 
 
@@ -42,19 +44,21 @@ class _Stream:
     def __init__(self, **options: Any) -> None:
         import pyaudio
 
-        self._audio = pyaudio.PyAudio()
-        try:
-            self._stream = self._audio.open(format=pyaudio.paInt16, channels=1, frames_per_buffer=FRAME_SAMPLES,
-                                            **options)
-        except BaseException:
-            self._audio.terminate()
-            raise
+        with _ONE_AT_A_TIME:
+            self._audio = pyaudio.PyAudio()
+            try:
+                self._stream = self._audio.open(format=pyaudio.paInt16, channels=1, frames_per_buffer=FRAME_SAMPLES,
+                                                **options)
+            except BaseException:
+                self._audio.terminate()
+                raise
 
     def close(self) -> None:
         """Drop what is under way."""
-        with contextlib.suppress(OSError):
-            self._stream.close()
-        self._audio.terminate()
+        with _ONE_AT_A_TIME:
+            with contextlib.suppress(OSError):
+                self._stream.close()
+            self._audio.terminate()
 
 
 class _Input(_Stream):

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pixsearch.edge.voice.audio import FRAME_S, FRAME_SAMPLES, SAMPLE_RATE, Samples, read_sound, write_wav
+from pixsearch.contract.files import write_atomic
+from pixsearch.edge.voice.audio import FRAME_S, FRAME_SAMPLES, SAMPLE_RATE, Samples, read_sound, wav_bytes
 
 TAIL_S = 1.0  # of silence after the end, so that the last question ends
 LONGEST_GAP_S = 600.0  # of silence that is written into a file
@@ -104,7 +105,7 @@ class FileLoudspeaker:
     def close(self) -> None:
         """Write the file."""
         if self._path and self._rate:
-            write_wav(self._path, self.spoken(), self._rate)
+            write_atomic(self._path, wav_bytes(self.spoken(), self._rate))
 
     @property
     def rate(self) -> int:
