@@ -1,8 +1,8 @@
 """Following a region that was asked for from frame to frame, without the language model.
 
 Dense optical flow carries the mask along; colours of the thing and its surroundings correct it, so that it neither
-trails nor spreads. A thing that is out of sight is looked for where its colours are, with its mask fed back to the mask
-graph, and is taken for found only where its region vector is its own.
+trails nor spreads; and it is fed back to the mask graph, as PLUM does, which gives back parts that got lost. A thing
+that is out of sight is looked for where its colours are, and is taken for found only where its region vector is its own.
 """
 
 from dataclasses import dataclass
@@ -11,10 +11,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pixsearch.contract.masks import box_of
 from pixsearch.edge.appearance import Colours, to_lab
 from pixsearch.edge.bundle import Bundle
 from pixsearch.edge.embedder import BundleEmbedder
 from pixsearch.edge.inputs import Point
+from pixsearch.edge.outline import deepest_point
 from pixsearch.edge.perception import Mask, Perception, Segment
 
 SIDE = 320  # pixels of the longer side of what is worked on
@@ -31,6 +33,10 @@ FOUND_COSINE, LOST_COSINE = 0.4, 0.2  # of region vectors: the same thing, turne
 GALLERY = 5  # looks at the thing that are kept to compare with
 FOUND_LEAST, FOUND_MOST = 0.4, 2.0  # of the usual area
 FOUND_ROUNDS = 3
+REDRAW_EVERY = 3  # updates between two masks that the mask graph draws
+TRUSTED_IOU = 0.75  # that the mask graph says of its mask, from which it counts
+LEAST_DRAWN, MOST_DRAWN = 0.95, 1.5  # of the carried mask's area: what is cut off wrongly would not come back
+AGREED_IOU = 0.6  # of that mask with the one that was carried along, from which it is of the same thing
 CHECK_EVERY = 10  # updates between two looks at the region vector
 PLACES = 4  # that are looked at in a frame
 
@@ -66,7 +72,7 @@ class RegionTracker:
         self._colours = Colours(to_lab(small), inside, _around(inside))
         self._area, self._seen, self._lost = float(inside.sum()), inside, False
         self._gallery = [self._embedder.region(frame, segment.mask)]
-        self._updates = 0
+        self._logits, self._updates = segment.logits, 0
 
     def glance(self, frame: Pixels) -> None:
         """Follow it into a frame for which there was no time; one of another size is as good."""
@@ -81,11 +87,18 @@ class RegionTracker:
         small = _small(frame)
         if not self._lost:
             self._step(small)
-            if not self._lost:
+            self._updates += 1
+            if not self._lost and self._updates % REDRAW_EVERY == 0:
+                self._redraw(perception)
+            if not self._lost and self._updates % CHECK_EVERY == 0:
                 self._check(frame)
         if self._lost:
             self._look_for_it(perception, small)
-        return Track(None if self._lost else _resized(self._belief, self._size) > 0.5)
+        return Track(None if self._lost else self._mask())
+
+    def _mask(self) -> Mask:
+        """Where it is, at frame size."""
+        return np.asarray(_resized(self._belief, self._size) > 0.5, np.bool_)
 
     def _step(self, small: Pixels) -> None:
         """Carry the mask into the next frame, and see what the colours say."""
@@ -101,12 +114,21 @@ class RegionTracker:
         self._area += LEARNING * (float(inside.sum()) - self._area)
         self._colours.learn(lab, inside, _around(inside), LEARNING)
 
-    def _check(self, frame: Pixels) -> None:
-        """Now and then, see by its region vector whether it is the thing still."""
-        self._updates += 1
-        if self._updates % CHECK_EVERY:
+    def _redraw(self, perception: Perception) -> None:
+        """Feed the mask back to the mask graph, and take halfway what it draws, where both agree."""
+        mask = self._mask()
+        if (box := box_of(mask)) is None:
             return
-        mask = _resized(self._belief, self._size) > 0.5
+        drawn = perception.segment(self._segment.hidden, deepest_point(mask), box, self._logits, self._segment.looks)
+        together = (drawn.mask & mask).sum() / (drawn.mask | mask).sum()
+        share = drawn.mask.sum() / mask.sum()
+        if drawn.iou >= TRUSTED_IOU and together >= AGREED_IOU and LEAST_DRAWN <= share <= MOST_DRAWN:
+            seen = _resized(drawn.mask.astype(np.float32), self._belief.shape)
+            self._belief, self._logits = np.maximum(self._belief, 0.6 * seen), drawn.logits
+
+    def _check(self, frame: Pixels) -> None:
+        """See by its region vector whether it is the thing still."""
+        mask = self._mask()
         vector = self._embedder.region(frame, mask) if mask.any() else np.zeros_like(self._gallery[0])
         if self._cosine(vector) < LOST_COSINE:
             self._lost = True
