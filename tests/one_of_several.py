@@ -1,4 +1,4 @@
-"""One process of a run that torchrun spreads: `one_of_several.py FOLDER CONFIG [STEP]`, in which rank 1 dies in STEP."""
+"""One process of a run that torchrun spreads: `one_of_several.py FOLDER CONFIG [STEP]`, rank 1 dies in STEP."""
 
 import json
 import os

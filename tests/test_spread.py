@@ -21,8 +21,9 @@ from pixsearch.model.progress import latest
 
 TESTS = Path(__file__).parent
 # nano's path is tiny's; a family's is what FSDP is for
-SMALL = replace(STAGE1, size="tiny", start="base-tiny", stage=2, steps=6, sight_steps=2, sight_batch=4, batch=4, parts=2,
-                stage1_share=0.5, log_every=1, save_every=2, rate=1e-3, new_rate=1e-3, sight_rate=1e-3, mask_rate=1e-3)
+SMALL = replace(STAGE1, size="tiny", start="base-tiny", stage=2, steps=6, sight_steps=2, sight_batch=4, batch=4,
+                parts=2, stage1_share=0.5, log_every=1, save_every=2, rate=1e-3, new_rate=1e-3,
+                sight_rate=1e-3, mask_rate=1e-3)
 
 
 @pytest.fixture(autouse=True)
