@@ -21,7 +21,7 @@ from pixsearch.model.batches import on_device
 from pixsearch.model.checkpoint import BASE, Checkpoint, load_model, load_progress, save_model, save_progress
 from pixsearch.model.concepts import Concepts
 from pixsearch.model.config import RunConfig
-from pixsearch.model.corpus import build_corpus
+from pixsearch.model.corpus import Corpus, build_corpus
 from pixsearch.model.curves import plot_curves
 from pixsearch.model.data.records import Split
 from pixsearch.model.looks import Looks
@@ -64,7 +64,7 @@ class Run:
             load_sight(self.model)
         self.tokenizer = Tokenizer(self.backend)
         self.corpus, self.held_out = (
-            build_corpus(runs / "corpus" / f"{split}-{count}", data, split, count, self.model.trunk)
+            self._corpus(split, count, data, runs)
             for split, count in ((Split.TRAIN, config.scenes), (Split.VALIDATION, config.validation_scenes)))
         self.concepts = Concepts(data)
         self.looks, self.held_out_looks = (Looks.of_split(split, data, runs, self.model, self.concepts)
@@ -81,6 +81,16 @@ class Run:
         gc.freeze()  # the samples are a million objects that no later collection needs to visit
         progress = self.folder / PROGRESS_FILE
         self.step = load_progress(progress, self.model, self.optimiser) if progress.exists() else 0
+
+    def _corpus(self, split: Split, count: int, data: Path, runs: Path) -> Corpus:
+        """Composed scenes and published corpora; validation is by scenes alone where there are any."""
+        trunk, config = self.model.trunk, self.config
+        composed = build_corpus(runs / "corpus" / f"{split}-{count}", data, split, count, trunk) if count else None
+        if composed is not None and (not config.corpora or split is Split.VALIDATION):
+            return composed
+        from pixsearch.model.corpora import with_corpora  # needs the extra [corpora]
+
+        return with_corpora(composed, config.corpora, split, config.pictures, runs, trunk)
 
     def _optimiser(self) -> torch.optim.AdamW:
         """The paper's AdamW: betas 0.9 and 0.95, no weight decay; what is new learns faster than what is adapted."""
