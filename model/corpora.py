@@ -5,7 +5,7 @@
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from pixsearch.contract.faults import Fault
 from pixsearch.contract.files import atomic_directory
 from pixsearch.contract.images import Pixels, read_image
-from pixsearch.contract.preprocess import MASK_PIXELS, frame_batch
+from pixsearch.contract.preprocess import FRAME_PIXELS, MASK_PIXELS, Letterbox, scale_pixels
 from pixsearch.model.batches import MOST_THINGS
-from pixsearch.model.corpus import DESCRIPTION, LEVELS, MASKS, SAMPLES, SCENES_AT_ONCE, Corpus
+from pixsearch.model.corpus import DESCRIPTION, FRAMES, LEVELS, MASKS, SAMPLES, SCENES_AT_ONCE, Corpus
 from pixsearch.model.data.corpora.example import Example
 from pixsearch.model.data.corpora.readers import READERS, reader_named
 from pixsearch.model.data.records import Sample, Split, sample_as_json
@@ -69,7 +69,9 @@ class JoinedCorpus(Corpus):
         for row, turn in zip(rows, turned, strict=True):
             number = int(np.searchsorted(self._first_rows, row, side="right")) - 1
             found.append(self.parts[number].scene_features([row - int(self._first_rows[number])], [turn]))
-        return Features(*(torch.cat(levels) for levels in zip(*found, strict=True)))
+        images = [one.image for one in found if one.image is not None]
+        maps = {level: torch.cat([getattr(one, level) for one in found]) for level in LEVELS}
+        return Features(**maps, image=torch.cat(images) if len(images) == len(found) else None)
 
     def mask(self, sample: Sample, thing: int) -> NDArray[np.float32]:
         """See Corpus."""
@@ -87,25 +89,28 @@ class JoinedCorpus(Corpus):
         return next(part for part in self.parts if 0 <= sample.scene_seed - part.first_seed < part.scenes)
 
 
-def with_corpora(composed: Corpus | None, corpora: dict[str, str], split: Split, limit: int, runs: Path,
-                 trunk: Trunk) -> Corpus:
-    """The composed scenes, if any, and the named corpora beside them; each is read once and kept below `runs`.
+def joined(composed: Corpus | None, published: Sequence[Corpus]) -> Corpus:
+    """Composed scenes, if any, and published corpora as one. Raises Fault where there is neither."""
+    parts = [*([composed] if composed is not None else []), *published]
+    if not parts:
+        raise Fault("run", expected="scenes or corpora", actual="neither", remedy="set scenes, or name [corpora]")
+    return JoinedCorpus(parts)
 
-    corpora : folders by reader's name; limit : pictures of each at most, 0 for all
+
+def kept_corpora(corpora: Mapping[str, str], split: Split, limit: int, runs: Path, trunk: Trunk) -> list[Path]:
+    """The folders below `runs` in which corpora are kept; those that are not there are read.
+
+    corpora : published folders by reader's name; limit : pictures of each at most, 0 for all
     """
-    if not corpora:
-        if composed is None:
-            raise Fault("run", expected="scenes or corpora", actual="neither", remedy="set scenes, or name [corpora]")
-        return composed
-    parts = [composed] if composed is not None else []
+    folders = []
     for name, folder in corpora.items():
-        kept = runs / "corpus" / f"{name}-{split}-{limit or 'all'}-{crc32(str(Path(folder).resolve()).encode()):08x}"
         reader_named(name)
+        kept = runs / "corpus" / f"{name}-{split}-{limit or 'all'}-{crc32(str(Path(folder).resolve()).encode()):08x}"
         if not kept.exists():
             first_seed = FIRST_SEED + list(READERS).index(name) * MOST_PICTURES
             write_corpus(kept, name, Path(folder), split, limit, first_seed, trunk.eval())
-        parts.append(Corpus(kept))
-    return JoinedCorpus(parts)
+        folders.append(kept)
+    return folders
 
 
 def write_corpus(target: Path, name: str, folder: Path, split: Split, limit: int, first_seed: int,
@@ -143,6 +148,7 @@ class _Written:
         self._folder, self._trunk, self._first_seed = folder, trunk, first_seed
         self._levels: list[GrowingArray] = []
         self._masks = GrowingArray(folder / MASKS, np.dtype(np.uint8), (MASK_PIXELS, MASK_PIXELS))
+        self._frames = GrowingArray(folder / FRAMES, np.dtype(np.uint8), (FRAME_PIXELS, FRAME_PIXELS, 3))
         self._samples = (folder / SAMPLES).open("w", encoding="utf-8")
         self._waiting: list[Pixels] = []
         self._first_mask: list[int] = []
@@ -160,7 +166,7 @@ class _Written:
         if len(example.masks) > MOST_THINGS or not shapes <= {frame.shape[:2]}:
             raise Fault(f"{example.place}: masks", expected=f"at most {MOST_THINGS} of {frame.shape[:2]}",
                         actual=f"{len(example.masks)} of {sorted(shapes)}", remedy="leave the picture out")
-        letterbox = frame_batch(frame)[1]
+        letterbox = Letterbox.fit(*frame.shape[:2])
         self._first_mask.append(self._masks.count)
         for mask in example.masks:
             self._masks.add(np.rint(letterbox.place_mask(mask) * 255).astype(np.uint8)[None])
@@ -168,16 +174,18 @@ class _Written:
             numbered = replace(sample, scene_seed=self._first_seed + self.count - 1)
             self._samples.write(json.dumps(sample_as_json(numbered)) + "\n")
         self._complete.add(example.complete)
-        self._waiting.append(frame)
+        self._waiting.append(letterbox.place(frame))
         if len(self._waiting) == SCENES_AT_ONCE:
             self._see()
 
     @torch.inference_mode()
     def _see(self) -> None:
-        pixels = torch.from_numpy(np.concatenate([frame_batch(frame)[0] for frame in self._waiting]))
+        squares = np.stack(self._waiting)
         self._waiting.clear()
-        features = [level.numpy().astype(np.float16)
-                    for level in self._trunk(pixels.to(memory_format=torch.channels_last))]
+        self._frames.add(squares)
+        pixels = torch.from_numpy(np.concatenate([scale_pixels(one) for one in squares]))
+        seen = self._trunk(pixels.to(memory_format=torch.channels_last))
+        features = [level.numpy().astype(np.float16) for level in seen.levels]
         if not self._levels:
             self._levels = [GrowingArray(self._folder / f"{level}.npy", values.dtype, values.shape[1:])
                             for level, values in zip(LEVELS, features, strict=True)]
@@ -191,7 +199,7 @@ class _Written:
                  trace: TracebackType | None) -> None:
         if self._waiting and error is None:
             self._see()
-        for array in (*self._levels, self._masks):
+        for array in (*self._levels, self._masks, self._frames):
             array.close()
         self._samples.close()
         (self._folder / DESCRIPTION).write_text(json.dumps({

@@ -79,7 +79,7 @@ def _decoded(code: Any, size: tuple[int, int], place: str) -> Mask:
         encoded = run_lengths.merge(run_lengths.frPyObjects([list(map(float, one)) for one in code], height, width))
     elif isinstance(code, dict) and list(code.get("size") or []) == [height, width]:
         given = code.get("counts")
-        counts = given if isinstance(given, list) else _uncompressed(given)
+        counts = given if isinstance(given, list) else _uncompressed(str(given))
         if any(type(one) is not int or one < 0 for one in counts) or sum(counts) != height * width:
             raise wrong(place, f"run lengths that sum to {height} x {width}", repr(given)[:80])
         encoded = run_lengths.frPyObjects({"size": [height, width], "counts": counts}, height, width)
