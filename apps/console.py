@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from pixsearch.contract.faults import Fault
+from pixsearch.index.installed import installed_folder
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 PATH = click.Path(path_type=Path)
@@ -61,6 +62,21 @@ class Numbers(click.ParamType[tuple[float, ...]]):
         return numbers
 
 
+class PackPath(click.ParamType[Path]):
+    """A pack by its path, or by the name under which it is installed."""
+
+    name = "pack"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """A path that exists goes before a name; what is neither is left to who opens it."""
+        if isinstance(value, Path) or Path(value).exists():
+            return Path(value)
+        return installed_folder(value) or Path(value)
+
+
+PACK = PackPath()
+
+
 def print_json(value: Any) -> None:
     """One JSON value on one line of stdout."""
     click.echo(json.dumps(value, ensure_ascii=False, allow_nan=False))
@@ -81,9 +97,16 @@ def packs_option(function: Function) -> Function:
     return click.option(
         "--pack",
         "packs",
-        type=PATH,
+        type=PACK,
         multiple=True,
-        help="Knowledge pack, may be repeated; the everyday pack unless given.",
+        help="Knowledge pack, a path or the name of an installed one; may be repeated; the everyday pack unless given.",
+    )(function)
+
+
+def signature_option(function: Function) -> Function:
+    """`--require-signature`, the flag `require_signature`."""
+    return click.option(
+        "--require-signature", is_flag=True, help="Refuse packs that no trusted key has signed."
     )(function)
 
 

@@ -1,6 +1,9 @@
 """What the commands use when nothing else is named."""
 
+import os
 from pathlib import Path
+
+import platformdirs
 
 import pixsearch.index
 
@@ -12,3 +15,18 @@ DEFAULT_SIZE = "nano"
 def packs_or_default(packs: tuple[Path, ...]) -> tuple[Path, ...]:
     """The packs named, or the everyday pack that ships."""
     return packs or (EVERYDAY_PACK,)
+
+
+def home() -> Path:
+    """Where the wearer's own things are kept: the folder that PIXSEARCH_HOME names, or the user's data folder."""
+    return Path(os.environ.get("PIXSEARCH_HOME") or platformdirs.user_data_dir("pixsearch"))
+
+
+def cloud_settings_file() -> Path:
+    """What the wearer allows a server elsewhere; there is none unless the wearer writes it."""
+    return home() / "cloud.toml"
+
+
+def outbound_folder() -> Path:
+    """The log of what left the device."""
+    return home() / "outbound"

@@ -14,10 +14,10 @@ from pixsearch.apps.floors import machine
 from pixsearch.apps.glasses import run_clip
 from pixsearch.apps.page import Asked, render_page
 from pixsearch.apps.report import report
-from pixsearch.apps.video import Camera
 from pixsearch.contract.files import write_atomic
 from pixsearch.contract.images import read_image
 from pixsearch.edge.assistant import Assistant, open_assistant
+from pixsearch.edge.live import open_camera
 
 QUESTIONS, CLIP, CLIP_QUESTIONS = PHOTOS / "demo.jsonl", PHOTOS / "clip.mp4", PHOTOS / "clip.jsonl"
 PAGE, VIDEO = "answers.html", "glasses.mp4"
@@ -49,7 +49,7 @@ def _ask_photo(assistant: Assistant, row: dict[str, object]) -> Asked:
 
 
 def _ask_clip(assistant: Assistant, video: Path) -> list[Asked]:
-    camera, questions = Camera(str(CLIP)), read_clip_questions(CLIP_QUESTIONS)
+    camera, questions = open_camera(str(CLIP)), read_clip_questions(CLIP_QUESTIONS)
     with click.progressbar(length=camera.frames or 0, label="clip", file=sys.stderr) as bar:
         answers = run_clip(assistant, camera, questions, record=video, on_frame=lambda: bar.update(1))
     asked = [

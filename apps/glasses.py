@@ -7,12 +7,13 @@ from pathlib import Path
 
 from pixsearch.apps.clip_questions import ClipQuestion
 from pixsearch.apps.overlay import Mask, draw_answer_with_mask, readable_size
-from pixsearch.apps.video import Camera, recording
+from pixsearch.apps.video import recording
 from pixsearch.contract.faults import Fault
 from pixsearch.contract.images import Pixels
 from pixsearch.edge.answer import Answer
 from pixsearch.edge.assistant import Assistant
 from pixsearch.edge.inputs import check_point
+from pixsearch.edge.live.camera import Camera
 from pixsearch.edge.perception import Perception
 from pixsearch.edge.tracking import RegionTracker
 
@@ -30,20 +31,18 @@ class _Pinned:
     """The last answer, and its mask followed from frame to frame."""
 
     def __init__(self, assistant: Assistant, given: ClipAnswer) -> None:
-        self.given = given
-        segments = [
-            one.segment for one in given.answer.searches if one.segment and one.mask
-        ]
+        self.given, self._assistant = given, assistant
+        segments = [one.segment for one in given.answer.searches if one.segment and one.mask]
         self._mask: Mask | None = segments[-1].mask if segments else None
-        self._tracker = RegionTracker(assistant.bundle, segments[-1]) if segments else None
+        self._tracker = RegionTracker(assistant.bundle, given.frame, segments[-1]) if segments else None
 
     def follow(self, frame: Pixels) -> Perception | None:
         """Find the thing in the next frame; returns the frame's encoding where one was made."""
         if self._tracker is None:
             return None
-        track = self._tracker.update(frame)
-        self._mask = track.segment.mask if track.segment else None
-        return track.perception
+        perception = self._assistant.perceive(frame)
+        self._mask = self._tracker.update(perception).mask
+        return perception
 
     def draw(self, frame: Pixels) -> Pixels:
         """The frame with mask, answer and evidence; without a mask while the thing is out of sight."""

@@ -12,6 +12,9 @@ def report(question: str, answer: Answer) -> str:
     """Lines for one question, without a line break at the end."""
     lines = [f"question  {question}", f"trace     {answer.trace}", f"answer    {answer.answer}"]
     lines += [f"source    {line}" for line in sources(answer)] or ["source    none"]
+    if answer.cloud:
+        told = f'says "{answer.cloud.words}"' if answer.cloud.words else f"said nothing: {answer.cloud.trouble}"
+        lines.append(f"cloud     {answer.cloud.model} at {answer.cloud.host} {told}")
     lines.append(f"sure      {answer.confidence:.2f}, {answer.timings.total:.0f} ms")
     return "\n".join(map(one_line, lines))
 

@@ -1,6 +1,5 @@
-"""Frames in and out: a camera or clip through OpenCV, and an MP4 that appears whole or not at all."""
+"""Frames out: an MP4 that appears whole or not at all."""
 
-import math
 import os
 import tempfile
 from collections.abc import Iterator
@@ -8,69 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
-import numpy as np
 
 from pixsearch.contract.faults import Fault
 from pixsearch.contract.files import sync_directory
-from pixsearch.contract.images import MAX_PIXELS, Pixels
+from pixsearch.contract.images import Pixels
 
-DEFAULT_FPS = 25.0
-MAX_FPS = 240.0
 CODEC = "mp4v"
-
-
-class Camera:
-    """Frames of a clip, a camera index ("0") or a stream URL, as uint8 RGB (H, W, 3), all of one size."""
-
-    def __init__(self, source: str) -> None:
-        """Raises Fault when nothing can be read there."""
-        if not source.isdecimal() and "://" not in source and not Path(source).is_file():
-            raise Fault(
-                f"camera {source}",
-                expected="a clip, a camera index or a URL",
-                actual="no such file",
-                remedy="check the path",
-            )
-        self.source = source
-        self._capture = cv2.VideoCapture(int(source) if source.isdecimal() else source)
-        first = self._read() if self._capture.isOpened() else None
-        if first is None:
-            self.close()
-            raise Fault(
-                f"camera {source}",
-                expected="frames that OpenCV can decode",
-                actual="none",
-                remedy="give another clip or camera, or convert the clip to MP4",
-            )
-        if first.shape[0] * first.shape[1] > MAX_PIXELS:
-            self.close()
-            raise Fault(
-                f"camera {source}",
-                expected=f"at most {MAX_PIXELS} pixels a frame",
-                actual=f"{first.shape[1]} x {first.shape[0]}",
-                remedy="scale the clip down",
-            )
-        self._first = first
-        self.height, self.width = first.shape[:2]
-        rate = self._capture.get(cv2.CAP_PROP_FPS)
-        self.fps = float(rate) if math.isfinite(rate) and 0 < rate <= MAX_FPS else DEFAULT_FPS
-        count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        self.frames = int(count) if math.isfinite(count) and count > 0 else None
-
-    def __iter__(self) -> Iterator[Pixels]:
-        """Every frame, once; ends with the clip or where a stream changes its size."""
-        frame: Pixels | None = self._first
-        while frame is not None and frame.shape[:2] == (self.height, self.width):
-            yield frame
-            frame = self._read()
-
-    def close(self) -> None:
-        """Release the device or file."""
-        self._capture.release()
-
-    def _read(self) -> Pixels | None:
-        read, frame = self._capture.read()
-        return np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), dtype=np.uint8) if read else None
 
 
 class Recorder:

@@ -1,19 +1,24 @@
 """Files that outlive a crash: hashing, bounded reads, atomic writes, and manifests written last."""
 
+import ctypes
+import errno
+import fcntl
+import glob
 import hashlib
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from pixsearch.contract.faults import Fault
 
 CHUNK_BYTES = 1 << 20
 MANIFEST_NAME = "manifest.json"
+AT_FDCWD, RENAME_EXCHANGE = -100, 2  # of Linux
 MAX_MANIFEST_BYTES = 1 << 20
 
 
@@ -35,12 +40,24 @@ def sync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
-def write_atomic(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: temporary file, fsync, rename, fsync of the folder."""
+def sync_tree(folder: Path) -> None:
+    """Make every file and folder below `folder`, and itself, durable."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            with path.open("rb") as stream:
+                os.fsync(stream.fileno())
+        elif path.is_dir():
+            sync_directory(path)
+    sync_directory(folder)
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
+    """A stream whose content becomes `path`, durably, when the block ends, and vanishes when it raises."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
+        with os.fdopen(descriptor, "w+b") as stream:
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
         os.chmod(temporary, 0o644)
@@ -51,42 +68,84 @@ def write_atomic(path: Path, content: bytes) -> None:
     sync_directory(path.parent)
 
 
+def write_atomic(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all: temporary file, fsync, rename, fsync of the folder."""
+    with atomic_file(path) as stream:
+        stream.write(content)
+
+
 @contextmanager
 def atomic_directory(target: Path) -> Iterator[Path]:
     """Yield a temporary sibling folder that becomes `target` on success and vanishes on failure.
 
-    An existing `target` is moved aside first and removed only after the new one is in place.
+    An existing `target` changes places with the new one in one step, and is removed then. What an earlier process left
+    when it was killed is removed first.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(target)
     temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
-    try:
-        yield temporary
-        for path in sorted(temporary.rglob("*")):
-            if path.is_file():
-                with path.open("rb") as stream:
-                    os.fsync(stream.fileno())
-        os.chmod(temporary, 0o755)
-        _put_in_place(temporary, target)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-    sync_directory(target.parent)
+    with locked(temporary):
+        try:
+            yield temporary
+            sync_tree(temporary)
+            os.chmod(temporary, 0o755)
+            _put_in_place(temporary, target)
+            sync_directory(target.parent)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _put_in_place(new: Path, target: Path) -> None:
-    """Rename `new` to `target`; what stood there is put back when that fails, and removed when it is done."""
-    aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.old."))
-    old = aside / target.name
-    try:
-        if target.exists():
-            os.replace(target, old)
+    """Rename `new` to `target`; what stood there stands at `new` afterwards."""
+    if not target.exists():
         os.replace(new, target)
-    except BaseException:
-        if old.exists() and not target.exists():
-            os.replace(old, target)
-        raise
+    elif not _exchange(new, target):
+        aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.old."))
+        os.replace(target, aside)
+        try:
+            os.replace(new, target)
+        except BaseException:
+            os.replace(aside, target)
+            raise
+        os.replace(aside, new)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Let two paths change places in one step; False where the system cannot, as on FAT."""
+    try:
+        rename = ctypes.CDLL(None, use_errno=True).renameat2
+    except AttributeError:
+        return False
+    names = os.fsencode(one.absolute()), os.fsencode(other.absolute())
+    if rename(AT_FDCWD, names[0], AT_FDCWD, names[1], RENAME_EXCHANGE) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
+        return False
+    raise OSError(number, os.strerror(number), str(other))
+
+
+@contextmanager
+def locked(folder: Path, wait: bool = True) -> Iterator[None]:
+    """Hold a folder for this process alone, until the block or the process ends. Raises BlockingIOError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        os.close(descriptor)
+
+
+def remove_leftovers(target: Path) -> None:
+    """Remove temporary siblings of `target` whose process was killed; those of living ones are locked."""
+    for path in target.parent.glob(f".{glob.escape(target.name)}.*"):
+        if path.is_symlink() or not path.is_dir():
+            continue
+        try:
+            with locked(path, wait=False):
+                shutil.rmtree(path, ignore_errors=True)
+        except OSError:
+            continue
 
 
 def read_manifest(folder: Path, kind: str) -> dict[str, Any]:
@@ -100,7 +159,7 @@ def read_manifest(folder: Path, kind: str) -> dict[str, Any]:
                     actual=f"{size} bytes", remedy=f"install the {kind} again")
     try:
         manifest = json.loads(path.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Fault(f"{kind} manifest {path}", expected="JSON", actual=str(error),
                     remedy=f"install the {kind} again") from error
     if not isinstance(manifest, dict):
@@ -110,8 +169,8 @@ def read_manifest(folder: Path, kind: str) -> dict[str, Any]:
 
 
 def manifest_checksum(manifest: Mapping[str, Any]) -> str:
-    """SHA-256 over a manifest but its "files" (each proves itself), so that damage to the rest shows."""
-    own = {key: value for key, value in manifest.items() if key not in ("files", "checksum")}
+    """SHA-256 over a manifest but what proves itself, files and signature, so that damage to the rest shows."""
+    own = {key: value for key, value in manifest.items() if key not in ("files", "checksum", "signature")}
     return hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()
 
 
@@ -124,13 +183,20 @@ def write_manifest(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
                    if path.is_file() and path.name != MANIFEST_NAME)
     complete = {**manifest, "checksum": manifest_checksum(manifest),
                 "files": {name: sha256_file(folder / name) for name in names}}
-    write_atomic(folder / MANIFEST_NAME, json.dumps(complete, indent=1, sort_keys=True).encode())
+    write_atomic(folder / MANIFEST_NAME, manifest_bytes(complete))
     return complete
 
 
-def verify_files(folder: Path, manifest: dict[str, Any], kind: str) -> None:
+def manifest_bytes(manifest: Mapping[str, Any]) -> bytes:
+    """A manifest as its file holds it."""
+    return json.dumps(manifest, indent=1, sort_keys=True).encode()
+
+
+def verify_files(folder: Path, manifest: dict[str, Any], kind: str,
+                 digest_of: Callable[[Path], str] = sha256_file) -> None:
     """Check that every file in the manifest is there with its hash, and that nothing else is.
 
+    digest_of : hex SHA-256 of a file
     Raises Fault that names the first file at fault.
     """
     files = manifest.get("files")
@@ -146,6 +212,6 @@ def verify_files(folder: Path, manifest: dict[str, Any], kind: str) -> None:
         if folder.resolve() not in path.resolve().parents or not path.is_file():
             raise Fault(f"{kind} file {path}", expected="a file of the manifest", actual="none there",
                         remedy=f"install the {kind} again")
-        if (actual := sha256_file(path)) != expected:
+        if (actual := digest_of(path)) != expected:
             raise Fault(f"{kind} file {path}", expected=f"sha256 {str(expected)[:12]}…", actual=f"{actual[:12]}…",
                         remedy=f"install the {kind} again")

@@ -14,6 +14,7 @@ from pixsearch.contract.faults import Fault
 MAX_PIXELS = 100_000_000
 MAX_FILE_BYTES = 200_000_000
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "BMP": ".bmp", "GIF": ".gif", "TIFF": ".tif"}
 WHITE = (255, 255, 255, 255)
 
 # Pillow refuses above twice this figure and warns from it on; `_decode` refuses there, so a warning is noise.
@@ -36,7 +37,7 @@ def read_image(source: Path | bytes, name: str | None = None) -> Pixels:
 def read_image_with_alpha(source: Path | bytes, name: str | None = None) -> tuple[Pixels, Pixels | None]:
     """Read a picture as `read_image` does, and its opacity: uint8, shape (H, W); None when all is opaque."""
     title = name or (str(source) if isinstance(source, Path) else "image")
-    content = _content(source, title)
+    content = read_image_file(source, title)
     try:
         image = _decode(content, title)
         return _to_rgb(image, title)
@@ -46,8 +47,9 @@ def read_image_with_alpha(source: Path | bytes, name: str | None = None) -> tupl
         raise _unreadable(title, error) from error
 
 
-def _content(source: Path | bytes, title: str) -> bytes:
-    """The whole file, bounded."""
+def read_image_file(source: Path | bytes, title: str | None = None) -> bytes:
+    """The undecoded content of a picture file. Raises Fault for what is missing, empty, no file or over 200 MB."""
+    title = title or (str(source) if isinstance(source, Path) else "image")
     if isinstance(source, Path):
         try:
             if not source.is_file():
@@ -65,6 +67,15 @@ def _content(source: Path | bytes, title: str) -> bytes:
         raise Fault(f"image {title}", expected=f"at most {MAX_FILE_BYTES // 10**6} MB", actual="more",
                     remedy="save it smaller")
     return source
+
+
+def picture_suffix(content: bytes) -> str:
+    """The file name ending for a picture's content, such as ".jpg"; ".bin" for none of the formats."""
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            return SUFFIXES.get(image.format or "", ".bin")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return ".bin"
 
 
 def _decode(content: bytes, title: str) -> Image.Image:

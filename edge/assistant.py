@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -19,10 +19,11 @@ from pixsearch.contract.tokenizer import Turn
 from pixsearch.edge.answer import Answer, SearchRecord, Timings
 from pixsearch.edge.bundle import Bundle, default_bundle
 from pixsearch.edge.confidence import confidence, features
-from pixsearch.edge.decoder import Decoded, Decoder
+from pixsearch.edge.decoder import Decoded, Decoder, SearchRequest
 from pixsearch.edge.grounding import NameGuard
 from pixsearch.edge.inputs import Box, Point, check_box, check_point, check_question
 from pixsearch.edge.language import BundleLanguage
+from pixsearch.edge.listener import SILENT, Listener, Stopped
 from pixsearch.edge.perception import Perception
 from pixsearch.edge.retrieval import Retriever
 from pixsearch.edge.stopwatch import Stopwatch
@@ -42,7 +43,7 @@ class Assistant:
         """budget : searches a question; deadline_s : seconds after which no search is opened any more."""
         for pack in library.packs:
             if pack.embedder.id != bundle.embedder_id:
-                raise Fault(f"pack {pack.folder}", expected=f"embedder {bundle.embedder_id!r}",
+                raise Fault(f"pack {pack.name}", expected=f"embedder {bundle.embedder_id!r}",
                             actual=repr(pack.embedder.id), remedy="build the pack again with this model")
         self.bundle, self.library = bundle, library
         self._budget, self._deadline_s, self._clock = budget, deadline_s, clock
@@ -55,7 +56,7 @@ class Assistant:
     def ask(self, frame: NDArray[np.uint8], question: str, point: Sequence[float] | None = None,
             box: Sequence[float] | None = None, budget: int | None = None,
             perception: Perception | None = None, history: Sequence[Turn] = (),
-            modalities: Collection[Modality] = frozenset(Modality)) -> Answer:
+            modalities: Collection[Modality] = frozenset(Modality), listener: Listener = SILENT) -> Answer:
         """Answer a question about a frame.
 
         frame      : uint8 RGB, shape (H, W, 3)
@@ -64,7 +65,8 @@ class Assistant:
         perception : of this frame, when it is encoded already
         history    : earlier turns about it, oldest first
         modalities : what may be searched with
-        Raises Fault for a question, point or box that cannot be used.
+        listener   : hears words and searches while the answer is made, and may stop it
+        Raises Fault for a question, point or box that cannot be used, and Stopped.
         """
         question = check_question(question)
         height, width = frame.shape[:2]
@@ -79,8 +81,9 @@ class Assistant:
             tokenizer = self.bundle.tokenizer
             machine = self._machine(self._budget if budget is None else budget, modalities)
             language = BundleLanguage(self.bundle, perception.image_tokens)
-            decoder = Decoder(language, tokenizer, machine, search, NameGuard(self.library.has_name, question),
-                              deadline=watch.started + self._deadline_s, clock=self._clock)
+            guard = NameGuard(self.library.has_name, question)
+            decoder = Decoder(language, tokenizer, machine, _heard(search, listener), guard,
+                              deadline=watch.started + self._deadline_s, clock=self._clock, on_token=_teller(listener))
             decoded = decoder.run(tokenizer.prompt(question, history))
         return self._answer(decoded, tuple(search.records), watch)
 
@@ -121,14 +124,36 @@ class Assistant:
 
 def open_assistant(bundle_folder: Path | None = None, pack_folders: Sequence[Path] = (),
                    budget: int = DEFAULT_BUDGET, deadline_s: float = DEADLINE_S,
-                   providers: Sequence[str] | None = None, threads: int | None = None) -> Assistant:
-    """Load a bundle (None: the default one) and mount packs. Raises Fault; nothing stays open then."""
+                   providers: Sequence[str] | None = None, threads: int | None = None,
+                   trusted: Mapping[str, str] | None = None) -> Assistant:
+    """Load a bundle (None: the default one) and mount packs; with `trusted`, only packs that one of these keys signed.
+
+    Raises Fault; nothing stays open then.
+    """
     bundle = Bundle.load(bundle_folder or default_bundle(), providers, threads)
     with ExitStack() as opened:
-        packs = [opened.enter_context(Pack.open(folder, bundle.embedder_id)) for folder in pack_folders]
+        packs = [opened.enter_context(Pack.open(folder, bundle.embedder_id, trusted=trusted))
+                 for folder in pack_folders]
         assistant = Assistant(bundle, Library(packs), budget, deadline_s)
         opened.pop_all()
     return assistant
+
+
+def _heard(search: Retriever, listener: Listener) -> Callable[[SearchRequest], str]:
+    """A retriever of which each search is told."""
+    def look(request: SearchRequest) -> str:
+        evidence = search(request)
+        listener.on_search(search.records[-1])
+        return evidence
+    return look
+
+
+def _teller(listener: Listener) -> Callable[[Trace], None]:
+    def tell(trace: Trace) -> None:
+        if listener.stopped():
+            raise Stopped
+        listener.on_text(spoken(trace))
+    return tell
 
 
 def spoken(trace: Trace) -> str:

@@ -98,6 +98,11 @@ class Bundle:
         with ThreadPoolExecutor(len(graphs.GRAPHS)) as pool:
             return dict(zip(graphs.GRAPHS, pool.map(self.session, graphs.GRAPHS), strict=True))
 
+    def interrupt(self) -> None:
+        """End the runs of all graphs that are under way in other threads: they raise."""
+        for session in list(self._sessions.values()):
+            session.interrupt()
+
 
 def verify(folder: Path) -> None:
     """Check every byte of a bundle and open every graph. Raises Fault."""

@@ -22,6 +22,7 @@ from pixsearch.contract.evidence import MAX_HITS, EvidenceItem, format_evidence
 from pixsearch.contract.images import Pixels
 from pixsearch.contract.masks import decode_mask
 from pixsearch.edge.answer import Answer, CloudWord
+from pixsearch.edge.assistant import DEADLINE_S
 from pixsearch.edge.cloud_reply import read_reply
 from pixsearch.edge.cloud_settings import CloudSettings
 from pixsearch.edge.outbound import Gate, Refused
@@ -89,6 +90,16 @@ class Cloud:
     def wanted(self, answer: Answer) -> bool:
         """Whether the device knows too little."""
         return answer.abstained or answer.confidence < self.settings.below
+
+    def complement(self, frame: Pixels, question: str, answer: Answer) -> Answer:
+        """The answer with this server's word, where the device knows too little and the wearer allows it.
+
+        What is left of the time of a question is all that it may take. The answer itself stays as it is.
+        """
+        if not self.wanted(answer) or self.settings.refusal(question, self.allowed_now):
+            return answer
+        left = DEADLINE_S - answer.timings.total / 1000
+        return replace(answer, cloud=self.ask(frame, question, answer, seconds=left))
 
     def ask(self, frame: Pixels, question: str, answer: Answer, *, asked: bool = False,
             seconds: float | None = None) -> CloudWord:

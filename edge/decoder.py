@@ -56,13 +56,14 @@ class Decoder:
     search   : answers a request with evidence
     guard    : tells names that nothing supports; such a name is taken back and another word said
     deadline : reading of `clock`, in its seconds, after which no search may be opened
+    on_token : told the trace so far before each token; what it raises ends decoding
     """
 
     def __init__(self, language: Language, tokenizer: Tokenizer, machine: TraceMachine,
                  search: Callable[[SearchRequest], str], guard: NameGuard, *, deadline: float,
-                 clock: Callable[[], float]) -> None:
+                 clock: Callable[[], float], on_token: Callable[[Trace], None] = lambda _: None) -> None:
         self._language, self._tokenizer, self._machine, self._search = language, tokenizer, machine, search
-        self._guard, self._deadline, self._clock = guard, deadline, clock
+        self._guard, self._deadline, self._clock, self._on_token = guard, deadline, clock, on_token
         self._segments: list[Text | Search] = []
         self._ids: list[int] = []  # of the segment that is being said
         self._modality = Modality.TEXT  # of the search that is open
@@ -80,6 +81,7 @@ class Decoder:
         """Decode after a prompt. Raises Fault when the model's numbers are not finite."""
         pending = list(prompt)
         while not self._machine.done:
+            self._on_token(self._so_far())
             said = self._machine.state is State.TEXT and bool(self._ids)  # `pending` is one word
             logits, hidden = self._language.feed(pending)
             self._room -= len(pending)
@@ -91,6 +93,10 @@ class Decoder:
         self._close_text()
         return Decoded(tuple(self._segments), tuple(self._log_probabilities), self._chosen,
                        self._first_token_at, self._grounded)
+
+    def _so_far(self) -> Trace:
+        saying = self._ids and self._machine.state is State.TEXT
+        return (*self._segments, Text(self._tokenizer.decode(self._ids))) if saying else tuple(self._segments)
 
     def _next(self, logits: NDArray[np.float32]) -> list[int]:
         """Choose a token; with it comes everything that the grammar and the search then force."""

@@ -2,7 +2,9 @@
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -60,17 +62,38 @@ class OnnxSession:
         self.providers: tuple[str, ...] = tuple(backend.get_providers())
         self.inputs: dict[str, Shape] = {node.name: tuple(node.shape) for node in backend.get_inputs()}
         self.outputs: dict[str, Shape] = {node.name: tuple(node.shape) for node in backend.get_outputs()}
+        self._running: set[ort.RunOptions] = set()
+        self._lock = threading.Lock()
+
+    def interrupt(self) -> None:
+        """End the runs that are under way in other threads: they raise."""
+        with self._lock:
+            for options in self._running:
+                options.terminate = True
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """All outputs by name."""
         names = list(self.outputs)
-        return dict(zip(names, self._backend.run(names, dict(feeds)), strict=True))
+        with self._interruptible() as options:
+            return dict(zip(names, self._backend.run(names, dict(feeds), options), strict=True))
 
     def run_values(self, feeds: Mapping[str, Array | ort.OrtValue]) -> dict[str, ort.OrtValue]:
         """See `Session.run_values`."""
         values = {name: feed if isinstance(feed, ort.OrtValue) else self.value(feed) for name, feed in feeds.items()}
         names = list(self.outputs)
-        return dict(zip(names, self._backend.run_with_ort_values(names, values), strict=True))
+        with self._interruptible() as options:
+            return dict(zip(names, self._backend.run_with_ort_values(names, values, options), strict=True))
+
+    @contextmanager
+    def _interruptible(self) -> Iterator[ort.RunOptions]:
+        options = ort.RunOptions()
+        with self._lock:
+            self._running.add(options)
+        try:
+            yield options
+        finally:
+            with self._lock:
+                self._running.discard(options)
 
     def value(self, array: Array) -> ort.OrtValue:
         """See `Session.value`."""

@@ -14,15 +14,14 @@ LOST_BELOW_IOU = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Track:
-    """Where the region is in one frame; `perception` may serve questions too."""
+    """Where the region is in one frame: bool (H, W); None while it is out of sight."""
 
-    segment: Segment | None  # None when it is lost
-    perception: Perception
+    mask: Mask | None
 
     @property
     def lost(self) -> bool:
         """Whether the region was not found."""
-        return self.segment is None
+        return self.mask is None
 
 
 class RegionTracker:
@@ -31,22 +30,24 @@ class RegionTracker:
     A lost region is looked for again in the next frame, from where it was seen last.
     """
 
-    def __init__(self, bundle: Bundle, segment: Segment) -> None:
-        """segment : of the region search that found it, `SearchRecord.segment`."""
+    def __init__(self, bundle: Bundle, frame: NDArray[np.uint8], segment: Segment) -> None:
+        """segment : of the region search that found it in this frame, `SearchRecord.segment`."""
         self._bundle, self._last = bundle, segment
         self._hidden = segment.hidden
 
-    def update(self, frame: NDArray[np.uint8]) -> Track:
-        """Find the region in the next frame, uint8 RGB. Raises ValueError for a size other than the first."""
-        if frame.shape[:2] != self._last.mask.shape:
-            raise ValueError(f"frame must be {self._last.mask.shape}, got {frame.shape[:2]}")
-        perception = Perception(self._bundle, frame)
+    def glance(self, frame: NDArray[np.uint8]) -> None:
+        """Follow it into a frame for which there was no time; one of another size is as good."""
+
+    def update(self, perception: Perception) -> Track:
+        """Find the region in the next frame. Raises ValueError for a size other than the first."""
+        if perception.frame.shape[:2] != self._last.mask.shape:
+            raise ValueError(f"frame must be {self._last.mask.shape}, got {perception.frame.shape[:2]}")
         found = perception.segment(self._hidden, centre_of(self._last.mask), previous=self._last.logits,
                                    looks=self._last.looks)
         if found.iou < LOST_BELOW_IOU:  # an empty mask has none
-            return Track(None, perception)
+            return Track(None)
         self._last = found
-        return Track(found, perception)
+        return Track(found.mask)
 
 
 def centre_of(mask: Mask) -> Point:

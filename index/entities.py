@@ -3,12 +3,14 @@
 import csv
 import difflib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pixsearch.contract.faults import Fault
+from pixsearch.contract.plain_text import plain
 
 KEYS = ("id", "name", "kind", "aliases", "facts", "text", "images", "source")
 IMAGE_KEYS = ("file", "mask", "box")
@@ -25,6 +27,7 @@ MAX_FACTS = 200
 MAX_IMAGES = 256
 
 Box = tuple[float, float, float, float]
+_PICTURE = re.compile(r"(?P<file>.+?)(?: +mask=(?P<mask>.+)| +box=(?P<box>[^=]+))?", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ def read_entities(folder: Path) -> Iterator[Entity | Fault]:
     for number, read in (_csv_rows(path) if path.suffix == ".csv" else _json_rows(path)):
         place = f"{path.name}:{number}"
         try:
-            entity = _entity(place, read(), folder)
+            entity = parse_entity(place, read(), folder)
             if entity.key in seen:
                 raise _wrong("id", "an id of its own", f"{entity.key!r} a second time")
             if len(seen) >= MAX_ROWS:
@@ -153,12 +156,34 @@ def _csv_object(header: list[str], cells: list[str]) -> dict[str, Any]:
     row: dict[str, Any] = {name: cell for name, cell in filled.items() if not name.startswith(FACT_COLUMN)}
     for name in {"aliases", "images"} & set(row):
         row[name] = [part.strip() for part in row[name].split(LIST_SEPARATOR) if part.strip()]
+    row["images"] = [_image_object(words) for words in row.get("images", [])]
     row["facts"] = {name.removeprefix(FACT_COLUMN): cell for name, cell in filled.items()
                     if name.startswith(FACT_COLUMN)}
     return row
 
 
-def _entity(place: str, row: dict[str, Any], folder: Path) -> Entity:
+def image_words(image: str | Mapping[str, Any]) -> str:
+    """A picture as a cell of a table names it: "a.jpg", "a.jpg mask=b.png" or "a.jpg box=10,20,110,90"."""
+    if isinstance(image, str):
+        return image
+    box = ",".join(f"{edge:g}" for edge in image.get("box") or ())
+    return image["file"] + (f" mask={image['mask']}" if image.get("mask") else f" box={box}" if box else "")
+
+
+def _image_object(words: str) -> dict[str, Any]:
+    """What `image_words` wrote, as the object that a line of JSON holds."""
+    match = _PICTURE.fullmatch(words)
+    if match is None or match["box"] is None:
+        return {"file": words} if match is None else {"file": match["file"], "mask": match["mask"]}
+    try:
+        box = [float(edge) for edge in match["box"].split(",")]
+    except ValueError as error:
+        raise _wrong("box", "x0,y0,x1,y1 in pixels", _brief(match["box"])) from error
+    return {"file": match["file"], "box": box}
+
+
+def parse_entity(place: str, row: dict[str, Any], folder: Path) -> Entity:
+    """Check a row, as JSON gives it. Raises Fault, without the place."""
     _refuse_unknown(list(row), KEYS)
     aliases, facts = row.get("aliases") or [], row.get("facts") or {}
     images = row.get("images") or []
@@ -185,7 +210,7 @@ def _words(name: str, value: Any, limit: int, optional: bool = False) -> str:
         value = str(value)
     if not isinstance(value, str) or (not optional and not value.strip()):
         raise _wrong(name, "words", _brief(value))
-    words = " ".join("".join(letter if letter.isprintable() else " " for letter in value).split())
+    words = plain(value)
     if len(words) > limit:
         raise _wrong(name, f"at most {limit} characters", str(len(words)))
     if not optional and not words:

@@ -15,6 +15,7 @@ class View(StrEnum):
 
 
 ALL_VIEWS = tuple(View)
+MAX_HITS = 1000
 
 
 @dataclass(frozen=True)
@@ -49,3 +50,9 @@ class Hit:
 def best_first(hits: list[Hit], k: int) -> list[Hit]:
     """The k best hits; equal scores are ordered by pack and key, so that chance never orders them."""
     return sorted(hits, key=lambda hit: (-hit.score, hit.pack, hit.key))[:k]
+
+
+def check_k(k: int) -> None:
+    """Raise ValueError for a number of hits outside 1 to 1000."""
+    if not 1 <= k <= MAX_HITS:
+        raise ValueError(f"k must be from 1 to {MAX_HITS}, got {k}")

@@ -1,17 +1,21 @@
 """Checking a pack before anything of it is opened: manifest, sizes, and the hash of every file."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from pixsearch.contract.faults import Fault
-from pixsearch.contract.files import MANIFEST_NAME, manifest_checksum, read_manifest, verify_files
+from pixsearch.contract.files import MANIFEST_NAME, manifest_checksum, read_manifest, sha256_file, verify_files
+from pixsearch.contract.plain_text import plain
 from pixsearch.index import schema
 from pixsearch.index.embedder import EmbedderId
+from pixsearch.index.entities import MAX_NAME_LENGTH
 
 FIELDS = {"name": str, "version": int, "licence": str, "calibration": dict, "index": dict, "embedder": dict,
           "counts": dict, "files": dict}
 CALIBRATION = ("gain", "offset")  # of visual scores; see `Pack.search_vectors`
+MAX_VERSION = 2**53
 REMEDY = "install the pack again"
 
 
@@ -33,6 +37,7 @@ def checked_manifest(folder: Path) -> dict[str, Any]:
         if not isinstance(manifest.get(field), kind):
             raise Fault(f"pack manifest {path}", expected=f"{field!r} of type {kind.__name__}",
                         actual=repr(manifest.get(field))[:60], remedy=REMEDY)
+    _check_name_and_version(path, manifest)
     _check_counts(path, manifest["counts"])
     _check_calibration(path, manifest["calibration"])
     for name in manifest["files"]:
@@ -52,7 +57,7 @@ def embedder_of(folder: Path, manifest: dict[str, Any]) -> EmbedderId:
                     remedy=REMEDY) from error
 
 
-def verify_pack_files(folder: Path, manifest: dict[str, Any]) -> None:
+def verify_pack_files(folder: Path, manifest: dict[str, Any], digest_of: Callable[[Path], str] = sha256_file) -> None:
     """Check the size, then the hash, of every file; no file may be missing or added. Raises Fault."""
     for name in manifest["files"]:
         path = folder / name
@@ -60,7 +65,16 @@ def verify_pack_files(folder: Path, manifest: dict[str, Any]) -> None:
         if size > schema.MAX_FILE_BYTES:
             raise Fault(f"pack file {path}", expected=f"at most {schema.MAX_FILE_BYTES} bytes",
                         actual=str(size), remedy="split the pack")
-    verify_files(folder, manifest, schema.PACK_KIND)
+    verify_files(folder, manifest, schema.PACK_KIND, digest_of)
+
+
+def _check_name_and_version(path: Path, manifest: dict[str, Any]) -> None:
+    if not 0 < len(plain(manifest["name"])) <= MAX_NAME_LENGTH:
+        raise Fault(f"pack manifest {path}", expected=f"a name of 1 to {MAX_NAME_LENGTH} characters",
+                    actual=repr(manifest["name"])[:60], remedy=REMEDY)
+    if type(manifest["version"]) is not int or not 0 < manifest["version"] <= MAX_VERSION:
+        raise Fault(f"pack manifest {path}", expected=f"a version from 1 to {MAX_VERSION}",
+                    actual=repr(manifest["version"])[:60], remedy=REMEDY)
 
 
 def _check_counts(path: Path, counts: dict[str, Any]) -> None:

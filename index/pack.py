@@ -1,28 +1,29 @@
 """A mounted knowledge pack: opened only after every hash was checked, searched from any thread."""
 
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 
 from pixsearch.contract.faults import Fault
-from pixsearch.contract.files import sha256_file
+from pixsearch.contract.files import MANIFEST_NAME, manifest_bytes, sha256_file, write_atomic
 from pixsearch.contract.images import read_image
 from pixsearch.index import manifest as manifests
-from pixsearch.index import nearest, schema
+from pixsearch.index import nearest, schema, signatures
 from pixsearch.index.embedder import Vector, unit
-from pixsearch.index.hits import ALL_VIEWS, Hit, View, best_first
+from pixsearch.index.hash_cache import HashCache
+from pixsearch.index.hits import ALL_VIEWS, Hit, View, best_first, check_k
 from pixsearch.index.names import is_name, named_entities
 from pixsearch.index.store import Store
 from pixsearch.index.words import CANDIDATES_PER_HIT, lexical_scores, query_words, semantic_scores
 from pixsearch.index.writer import seal
 
-MAX_HITS = 1000
 VIEWS_PER_HIT = 4  # first guess at how many views to look at for one entity
 WIDEN = 4
 LOOKED_LIKE = (View.REGION, View.PROTOTYPE)  # views of a thing alone
@@ -39,17 +40,27 @@ class Pack:
         self._lock = threading.Lock()  # hnswlib and one SQLite connection serve one caller at a time
 
     @classmethod
-    def open(cls, folder: Path, embedder_id: str) -> Self:
-        """Check and mount a pack. Raises Fault when it is damaged or of another format or embedder."""
+    def open(cls, folder: Path, embedder_id: str, *, trusted: Mapping[str, str] | None = None,
+             read_all: bool = False) -> Self:
+        """Check and mount a pack. Raises Fault when it is damaged or of another format or embedder.
+
+        trusted  : keys of `signatures.trusted_keys`, one of which must have signed it; None asks for no signature
+        read_all : read every byte, even of files that have not changed since they were last found sound
+        """
+        folder = folder.resolve()  # an installed pack may be switched while this one is open
         manifest = manifests.checked_manifest(folder)
+        signatures.require_trusted(manifest, trusted, f"pack {folder}")
         embedder = manifests.embedder_of(folder, manifest)
         if embedder.id != embedder_id:
             raise Fault(f"pack {folder}", expected=f"embedder {embedder_id!r}", actual=repr(embedder.id),
                         remedy="build the pack again with this model, or choose the model it was built with")
-        manifests.verify_pack_files(folder, manifest)
+        hashes = HashCache(folder)
+        manifests.verify_pack_files(folder, manifest, sha256_file if read_all else hashes.sha256)
         store = Store(folder, manifest, embedder)
         try:
-            return cls(folder, manifest, store, _index(folder, manifest, store))
+            pack = cls(folder, manifest, store, _index(folder, manifest, store))
+            hashes.save()
+            return pack
         except BaseException:
             store.close()
             raise
@@ -75,7 +86,7 @@ class Pack:
         Raises ValueError for a vector of another shape, zero or not finite, and for k outside 1 to 1000.
         """
         query = unit(vector, self.embedder.dimension)
-        _check_k(k)
+        check_k(k)
         with self._lock:
             chosen = self._store.rows_of(view_kinds)
             wanted = min(VIEWS_PER_HIT * k, len(chosen))
@@ -107,7 +118,7 @@ class Pack:
         The score is `words.lexical_scores`, in [0, 1]; with a vector, its mean with the cosine (cut at 0) of
         the entity's text vector. Entities that score 0 are left out. Any characters are allowed in a query.
         """
-        _check_k(k)
+        check_k(k)
         wanted = CANDIDATES_PER_HIT * k
         direction = None if vector is None else unit(vector, self.embedder.text_dimension)
         with self._lock:
@@ -153,16 +164,24 @@ class Pack:
         return None if hit.thumbnail is None else read_image(hit.thumbnail)
 
 
-def verify(folder: Path) -> None:
-    """Read every byte of a pack and check it against hashes, counts and schema. Raises Fault."""
+def verify(folder: Path, trusted: Mapping[str, str] | None = None) -> None:
+    """Read every byte of a pack and check it against hashes, counts, schema and signature. Raises Fault."""
     embedder = manifests.embedder_of(folder, manifests.checked_manifest(folder))
-    with Pack.open(folder, embedder.id) as pack:
+    with Pack.open(folder, embedder.id, trusted=trusted, read_all=True) as pack:
         pack._store.check()
 
 
 def info(folder: Path) -> dict[str, Any]:
     """The checked manifest with its counts; hashes of the files are left to `verify`. Raises Fault."""
     return manifests.checked_manifest(folder)
+
+
+def sign(folder: Path, key: Ed25519PrivateKey) -> dict[str, Any]:
+    """Read every byte of a pack and put a signature over all of it into its manifest, which is returned."""
+    verify(folder)
+    manifest = signatures.signed(manifests.checked_manifest(folder), key)
+    write_atomic(folder / MANIFEST_NAME, manifest_bytes(manifest))
+    return manifest
 
 
 def rebuild_cache(folder: Path) -> dict[str, Any]:
@@ -177,7 +196,12 @@ def rebuild_cache(folder: Path) -> dict[str, Any]:
     manifests.verify_pack_files(folder, {**manifest, "files": files})
     store = Store(folder, manifest, manifests.embedder_of(folder, manifest))
     try:
-        return seal(folder, {key: value for key, value in manifest.items() if key != "files"}, store.database)
+        unsigned = {key: value for key, value in manifest.items() if key != signatures.FIELD}
+        made = seal(folder, {key: value for key, value in unsigned.items() if key != "files"}, store.database)
+        if made == unsigned:  # the very bytes that were signed
+            write_atomic(folder / MANIFEST_NAME, manifest_bytes(manifest))
+            return manifest
+        return made
     finally:
         store.close()
 
@@ -190,8 +214,3 @@ def _index(folder: Path, manifest: dict[str, Any], store: Store) -> Any:
     if schema.INDEX_NAME not in manifest["files"] or manifest["index"] != nearest.recipe():
         return nearest.build_index(store.database, dimension)
     return nearest.load_index(folder / schema.INDEX_NAME, dimension, store.vectors)
-
-
-def _check_k(k: int) -> None:
-    if not 1 <= k <= MAX_HITS:
-        raise ValueError(f"k must be from 1 to {MAX_HITS}, got {k}")

@@ -20,9 +20,10 @@ HALF_BYTES = 2  # of a float16
 
 DATABASE_NAME = "knowledge.sqlite"
 INDEX_NAME = "regions.hnsw"
+REPORT_NAME = "report.html"  # for the curator; nothing on a device reads it
 THUMBNAIL_FOLDER = "thumbnails"
 THUMBNAIL_PIXELS = 160
-FILE_NAME = re.compile(r"knowledge\.sqlite|regions\.hnsw|thumbnails/[0-9]{8}\.webp")
+FILE_NAME = re.compile(r"knowledge\.sqlite|regions\.hnsw|report\.html|thumbnails/[0-9]{8}\.webp")
 
 MAX_FILE_BYTES = 2 << 30
 MAX_THUMBNAILS = 8_000  # each has a line in the manifest, which is bounded at 1 MiB

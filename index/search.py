@@ -2,20 +2,46 @@
 
 from collections.abc import Collection, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pixsearch.index.embedder import EmbedderId
 from pixsearch.index.hits import ALL_VIEWS, Hit, View, best_first
 from pixsearch.index.names import named_phrases
-from pixsearch.index.pack import Pack
+
+
+class Searchable(Protocol):
+    """What a library can mount: a sealed `Pack`, the wearer's `MemoryPack`, or anything that answers as they do."""
+
+    name: str
+
+    @property
+    def embedder(self) -> EmbedderId:
+        """What its vectors were made with."""
+
+    def search_vectors(self, vector: NDArray[np.floating], view_kinds: Collection[View] = ALL_VIEWS,
+                       k: int = 10) -> list[Hit]:
+        """See `Pack.search_vectors`."""
+
+    def search_text(self, query: str, vector: NDArray[np.floating] | None = None, k: int = 10) -> list[Hit]:
+        """See `Pack.search_text`."""
+
+    def looks(self, phrase: str) -> NDArray[np.float32]:
+        """See `Pack.looks`."""
+
+    def has_name(self, phrase: str) -> bool:
+        """See `Pack.has_name`."""
+
+    def close(self) -> None:
+        """Release its files."""
 
 
 class Library:
     """Mounted packs of one embedder; their hits are merged by score."""
 
-    def __init__(self, packs: Sequence[Pack]) -> None:
+    def __init__(self, packs: Sequence[Searchable]) -> None:
         if len(embedders := {pack.embedder for pack in packs}) > 1:
             raise ValueError(f"packs of one library need one embedder, got {sorted(e.id for e in embedders)}")
         self.packs = tuple(packs)

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,12 @@ BM25_SHARE = 0.25
 
 _WORD = re.compile(r"[^\W_]+")
 Query = Callable[..., list[tuple[Any, ...]]]
+
+
+def described(name: str, aliases: Sequence[str], kind: str, facts: Mapping[str, str], text: str) -> str:
+    """All that is told of an entity as one text, from which its text vector is made."""
+    told = [f"{attribute}: {value}" for attribute, value in facts.items()]
+    return ". ".join(filter(None, [name, *aliases, kind, *told, text]))
 
 
 def query_words(query: str) -> list[str]:

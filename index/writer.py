@@ -9,7 +9,6 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from pixsearch.contract.faults import Fault
 from pixsearch.contract.files import MANIFEST_NAME, atomic_directory, read_manifest, write_manifest
@@ -17,8 +16,8 @@ from pixsearch.index import schema
 from pixsearch.index.embedder import EmbedderId, unit
 from pixsearch.index.hits import View
 from pixsearch.index.nearest import build_index, recipe, save_index
+from pixsearch.index.views import thumbnail as thumbnail_of
 
-THUMBNAIL_QUALITY = 75
 NO_FACTS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -27,7 +26,7 @@ class PackWriter:
 
     Use as a context manager: leaving the block seals the pack and puts it in place of an older one;
     an exception leaves everything as it was. Afterwards `manifest` is what was written.
-    `skipped`, rows that the caller left out, is recorded among the counts.
+    `more_counts`, such as rows that the caller left out, are recorded among the counts.
     """
 
     def __init__(self, output: Path, *, name: str, embedder: EmbedderId, licence: str, version: int = 1,
@@ -38,7 +37,8 @@ class PackWriter:
             "version": version, "licence": licence, "calibration": dict(calibration or {}),
             "embedder": {"id": embedder.id, "dimension": embedder.dimension,
                          "text_dimension": embedder.text_dimension}}
-        self.skipped = self._vectors = self._thumbnails = 0
+        self.more_counts: dict[str, int] = {}
+        self._vectors = self._thumbnails = 0
 
     def __enter__(self) -> Self:
         refuse_foreign(self._output)
@@ -77,8 +77,8 @@ class PackWriter:
         return entity
 
     def add_vector(self, entity: int, vector: NDArray[np.floating], view: View = View.PROTOTYPE,
-                   thumbnail: NDArray[np.uint8] | None = None) -> None:
-        """Add a vector, shape (D,), scaled to length one; `thumbnail` is uint8 RGB of any size."""
+                   thumbnail: NDArray[np.uint8] | bytes | None = None) -> None:
+        """Add a vector, shape (D,), scaled to length one; `thumbnail` is uint8 RGB of any size, or a WebP file."""
         blob = schema.to_blob(unit(vector, self._embedder.dimension))
         self._vectors += 1
         if self._vectors > schema.MAX_VECTORS:
@@ -92,14 +92,28 @@ class PackWriter:
         self._database.execute("INSERT INTO texts(entity, embedding) VALUES(?, ?)",
                                (entity, schema.to_blob(unit(vector, self._embedder.text_dimension))))
 
-    def _save_thumbnail(self, rgb: NDArray[np.uint8]) -> str:
+    @property
+    def folder(self) -> Path:
+        """The folder being written, inside the block."""
+        return self._folder
+
+    @property
+    def database(self) -> sqlite3.Connection:
+        """What has been added so far, inside the block."""
+        return self._database
+
+    def add_report(self, page: str) -> None:
+        """Add the page that shows a curator what is in the pack."""
+        (self._folder / schema.REPORT_NAME).write_text(page, "utf-8")
+
+    def _save_thumbnail(self, picture: NDArray[np.uint8] | bytes) -> str:
         self._thumbnails += 1
         if self._thumbnails > schema.MAX_THUMBNAILS:
             raise _too_many("thumbnails", schema.MAX_THUMBNAILS)
         folder = self._folder / schema.THUMBNAIL_FOLDER
         folder.mkdir(exist_ok=True)
         name = f"{self._vectors:08d}.webp"
-        Image.fromarray(shrink(rgb)).save(folder / name, quality=THUMBNAIL_QUALITY)
+        (folder / name).write_bytes(picture if isinstance(picture, bytes) else thumbnail_of(picture))
         return name
 
     def _seal(self) -> None:
@@ -111,16 +125,9 @@ class PackWriter:
         if counts["entities"] == 0:
             raise Fault(f"pack {self._output}", expected="at least one entity", actual="none",
                         remedy="add rows to the entity file")
-        self.manifest["counts"] = {**counts, "skipped": self.skipped}
+        self.manifest["counts"] = {**counts, **self.more_counts}
         self.manifest = seal(self._folder, self.manifest, database)
         database.close()
-
-
-def shrink(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A picture scaled down to thumbnail size, uint8 RGB; smaller ones stay as they are."""
-    image = Image.fromarray(rgb)
-    image.thumbnail((schema.THUMBNAIL_PIXELS, schema.THUMBNAIL_PIXELS))
-    return np.array(image)
 
 
 def seal(folder: Path, manifest: Mapping[str, Any], database: sqlite3.Connection) -> dict[str, Any]:

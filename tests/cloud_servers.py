@@ -126,3 +126,19 @@ def raw_server(reply: Reply, tls: ssl.SSLContext | None = None) -> Iterator[RawS
         yield server
     finally:
         server.close()
+
+
+def completion(words: object) -> bytes:
+    """The body of a reply that says some words."""
+    return json.dumps({"choices": [{"message": {"role": "assistant", "content": words}}]}).encode()
+
+
+def http(body: bytes, status: str = "200 OK", kind: str = "application/json", more: str = "",
+         length: int | None = None) -> bytes:
+    """A reply as it goes over the wire."""
+    size = len(body) if length is None else length
+    return f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {size}\r\n{more}\r\n".encode() + body
+
+
+def sends(content: bytes) -> Reply:
+    return lambda connection: connection.sendall(content)

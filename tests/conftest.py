@@ -1,6 +1,6 @@
 """Fixtures that command-line, glasses and page tests share: a small real bundle, a pack of it, a runner."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,16 @@ from pixsearch.model.sizes import SIZES
 
 Run = Callable[..., Result]
 pytest_plugins = ["offline_guard"]  # no test opens a socket, but those marked `loopback`
+
+
+@pytest.fixture(scope="session", autouse=True)
+def user_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """No test reads or writes the folders of who runs it: packs, keys and caches go to a temporary one."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("data", "config", "cache", "state"):
+            patch.setenv(f"XDG_{name.upper()}_HOME", str(home / name))
+        yield home
 
 
 @pytest.fixture(scope="session")
@@ -74,7 +84,8 @@ def photo(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run(red_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(red_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs a command line with the small bundle as the shipped one."""
     monkeypatch.setenv("PIXSEARCH_BUNDLE", str(red_bundle))
+    monkeypatch.setenv("PIXSEARCH_HOME", str(tmp_path / "home"))
     return lambda *arguments: CliRunner().invoke(cli, [str(one) for one in arguments])

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import trustme
-from cloud_servers import assistant_server, parts_of, raw_server
+from cloud_servers import assistant_server, completion, http, parts_of, raw_server, sends
 from conftest import colour_pack
 from edge_builders import RED, a_bundle, a_frame
 
@@ -40,20 +40,6 @@ def answer(red_assistant: Assistant) -> Answer:
 def a_cloud(folder: Path, url: str, **settings) -> Cloud:
     chosen = {"allow": Allow.ALWAYS, "deadline_s": 5.0, **settings}
     return Cloud(CloudSettings(url, **chosen), OutboundLog(folder / "log"))
-
-
-def completion(words: object) -> bytes:
-    return json.dumps({"choices": [{"message": {"role": "assistant", "content": words}}]}).encode()
-
-
-def http(body: bytes, status: str = "200 OK", kind: str = "application/json", more: str = "",
-         length: int | None = None) -> bytes:
-    size = len(body) if length is None else length
-    return f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {size}\r\n{more}\r\n".encode() + body
-
-
-def sends(content: bytes):
-    return lambda connection: connection.sendall(content)
 
 
 def repeats(first: bytes, content: bytes, pause: float = 0.0):

@@ -10,8 +10,8 @@ from edge_builders import a_frame
 from pixsearch.apps.demo import PAGE, QUESTIONS, VIDEO, run_demo
 from pixsearch.apps.page import Asked, data_uri, render_page
 from pixsearch.apps.report import report
-from pixsearch.apps.video import Camera
 from pixsearch.edge.assistant import Assistant
+from pixsearch.edge.live import open_camera
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_the_demo_asks_everything_and_writes_page_and_clip(
     page = (tmp_path / "demo" / PAGE).read_text()
     assert page.count("<article>") == len(asked)
     assert capsys.readouterr().out.count("answer    ") == len(asked)
-    frames = list(Camera(str(tmp_path / "demo" / VIDEO)))
+    frames = list(open_camera(str(tmp_path / "demo" / VIDEO)))
     assert len(frames) > 50 and frames[0].shape[1] >= 480
     assert sorted(path.name for path in (tmp_path / "demo").iterdir()) == sorted([PAGE, VIDEO])
 

@@ -203,14 +203,13 @@ def test_the_spoken_answer_leaves_searches_out(trace: str, expected: str) -> Non
 
 def test_a_region_is_followed_lost_and_found_again(folders) -> None:
     with open_assistant(folders["region"], [folders["pack"]], threads=1) as assistant:
-        tracker = RegionTracker(
-            assistant.bundle, assistant.ask(a_frame(), "What is this?").searches[0].segment
-        )
+        segment = assistant.ask(a_frame(), "What is this?").searches[0].segment
+        tracker = RegionTracker(assistant.bundle, a_frame(), segment)
+        see = assistant.perceive
     for left in (70, 90):
-        track = tracker.update(a_frame(box=(left, 40, left + 60, 100)))
-        columns = np.flatnonzero(track.segment.mask.any(axis=0))
-        assert abs(columns[0] - left) <= 4
-    assert tracker.update(a_frame(GREEN)).lost
-    assert not tracker.update(a_frame()).lost
+        mask = tracker.update(see(a_frame(box=(left, 40, left + 60, 100)))).mask
+        assert mask is not None and abs(np.flatnonzero(mask.any(axis=0))[0] - left) <= 4
+    assert tracker.update(see(a_frame(GREEN))).lost
+    assert not tracker.update(see(a_frame())).lost
     with pytest.raises(ValueError, match="must be"):
-        tracker.update(a_frame(height=100))
+        tracker.update(see(a_frame(height=100)))

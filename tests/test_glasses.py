@@ -11,9 +11,9 @@ from edge_builders import GREY, RED
 
 from pixsearch.apps.clip_questions import ClipQuestion, read_clip_questions
 from pixsearch.apps.glasses import run_clip
-from pixsearch.apps.video import Camera
 from pixsearch.contract.faults import Fault
 from pixsearch.edge.assistant import Assistant
+from pixsearch.edge.live import open_camera
 
 FPS, FRAMES = 10, 20
 GONE_FROM = 14  # the red box leaves the picture at this frame
@@ -38,7 +38,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def frames_of(path: Path) -> list[np.ndarray]:
-    return [frame.astype(int) for frame in Camera(str(path))]
+    return [frame.astype(int) for frame in open_camera(str(path))]
 
 
 def lines(path: Path, *rows: object) -> Path:
@@ -48,7 +48,7 @@ def lines(path: Path, *rows: object) -> Path:
 
 def test_questions_are_asked_on_the_frame_of_their_second(red_assistant: Assistant, clip: Path) -> None:
     asked = [ClipQuestion(0.3, "What is this?"), ClipQuestion(1.0, "And this?")]
-    given = run_clip(red_assistant, Camera(str(clip)), asked)
+    given = run_clip(red_assistant, open_camera(str(clip)), asked)
     assert [one.asked for one in given] == asked
     for one, number in zip(given, (3, 10), strict=True):
         box = one.answer.searches[0].box
@@ -59,7 +59,7 @@ def test_the_mask_follows_the_thing_and_goes_when_it_goes(
     red_assistant: Assistant, clip: Path, tmp_path: Path
 ) -> None:
     run_clip(
-        red_assistant, Camera(str(clip)), [ClipQuestion(0.2, "What is this?")], record=tmp_path / "out.mp4"
+        red_assistant, open_camera(str(clip)), [ClipQuestion(0.2, "What is this?")], record=tmp_path / "out.mp4"
     )
     drawn = frames_of(tmp_path / "out.mp4")
     assert len(drawn) == FRAMES
@@ -80,7 +80,7 @@ def test_a_recording_that_fails_leaves_nothing(red_assistant: Assistant, clip: P
     with pytest.raises(RuntimeError):
         run_clip(
             red_assistant,
-            Camera(str(clip)),
+            open_camera(str(clip)),
             [ClipQuestion(0, "What?")],
             record=tmp_path / "out.mp4",
             on_frame=stop,
@@ -92,13 +92,13 @@ def test_a_question_after_the_end_is_a_fault_and_leaves_nothing(
     red_assistant: Assistant, clip: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(Fault, match="before the clip ends"):
-        run_clip(red_assistant, Camera(str(clip)), [ClipQuestion(99, "What?")], record=tmp_path / "out.mp4")
+        run_clip(red_assistant, open_camera(str(clip)), [ClipQuestion(99, "What?")], record=tmp_path / "out.mp4")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_seconds_end_the_clip_early(red_assistant: Assistant, clip: Path, tmp_path: Path) -> None:
     run_clip(
-        red_assistant, Camera(str(clip)), [ClipQuestion(0, "What?")], record=tmp_path / "o.mp4", seconds=0.5
+        red_assistant, open_camera(str(clip)), [ClipQuestion(0, "What?")], record=tmp_path / "o.mp4", seconds=0.5
     )
     assert len(frames_of(tmp_path / "o.mp4")) == 5
 
@@ -158,7 +158,7 @@ def test_a_clip_that_cannot_be_read_is_a_fault(tmp_path: Path, content: bytes | 
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(Fault, match="clip.mp4"):
-        Camera(str(path))
+        open_camera(str(path))
 
 
 def test_a_point_outside_the_clip_is_told_before_anything_is_asked(
@@ -167,5 +167,5 @@ def test_a_point_outside_the_clip_is_told_before_anything_is_asked(
     told: list[object] = []
     questions = [ClipQuestion(0, "What?"), ClipQuestion(1, "What?", (640.0, 5.0))]
     with pytest.raises(Fault, match="point"):
-        run_clip(red_assistant, Camera(str(clip)), questions, on_answer=told.append)
+        run_clip(red_assistant, open_camera(str(clip)), questions, on_answer=told.append)
     assert told == []

@@ -73,7 +73,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_a_built_pack_verifies_and_counts_what_it_holds(tmp_path: Path) -> None:
     pack = a_pack(tmp_path)
     verify(pack)
-    counts = {"entities": 3, "facts": 3, "regions": 3, "images": 3, "texts": 3, "skipped": 0}
+    counts = {"entities": 3, "facts": 3, "regions": 3, "images": 2, "texts": 3, "skipped": 0, "repeated": 1}
     assert info(pack)["counts"] == counts
     assert info(pack)["embedder"] == {"id": "histogram-4", "dimension": 64, "text_dimension": 26}
     for path in (pack / "thumbnails").iterdir():

@@ -171,7 +171,7 @@ def test_a_cache_with_the_right_hash_and_wrong_sizes_is_not_loaded(tmp_path: Pat
                     sound[:24] + (1 << 20).to_bytes(8, "little") + sound[32:]):
         (pack / "regions.hnsw").write_bytes(content)
         reseal(pack, lambda manifest: None)
-        with pytest.raises(Fault, match="HNSW index of 6 vectors"):
+        with pytest.raises(Fault, match=r"HNSW index of \d vectors"):
             Pack.open(pack, "histogram-4")
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from pixsearch.apps.cloud import cloud_options, open_cloud
 from pixsearch.apps.console import (
     MAX_BUDGET,
     PATH,
@@ -13,6 +14,7 @@ from pixsearch.apps.console import (
     json_option,
     packs_option,
     print_json,
+    signature_option,
 )
 from pixsearch.apps.defaults import packs_or_default
 from pixsearch.apps.overlay import draw_answer, png_bytes
@@ -22,12 +24,14 @@ from pixsearch.contract.images import read_image
 from pixsearch.contract.machine import DEFAULT_BUDGET
 from pixsearch.edge.assistant import open_assistant
 from pixsearch.edge.inputs import Box, Point, check_box, check_point, check_question
+from pixsearch.index.signatures import trusted_keys
 
 
 @click.command(short_help="Ask a question about a picture.")
 @click.argument("image", type=PATH)
 @click.argument("question")
 @packs_option
+@signature_option
 @click.option("--point", type=Numbers("X,Y"), help="The pixel that the wearer points at.")
 @click.option("--box", type=Numbers("X0,Y0,X1,Y1"), help="The box that the wearer draws, in pixels.")
 @click.option(
@@ -38,16 +42,20 @@ from pixsearch.edge.inputs import Box, Point, check_box, check_point, check_ques
     help="How many searches a question may take.",
 )
 @bundle_option
+@cloud_options
 @click.option("--save-overlay", type=PATH, help="Write the picture with mask, answer and evidence as PNG.")
 @json_option
 def ask(
     image: Path,
     question: str,
     packs: tuple[Path, ...],
+    require_signature: bool,
     point: Point | None,
     box: Box | None,
     budget: int,
     bundle: Path | None,
+    cloud: str | None,
+    cloud_model: str | None,
     save_overlay: Path | None,
     as_json: bool,
 ) -> None:
@@ -57,13 +65,17 @@ def ask(
     if save_overlay:
         check_output(save_overlay, ".png")
     question = check_question(question)
+    elsewhere = open_cloud(cloud, cloud_model)
     frame = read_image(image)
     if point:
         check_point(point, *frame.shape[:2])
     if box:
         check_box(box, *frame.shape[:2])
-    with open_assistant(bundle, packs_or_default(packs), budget=budget) as assistant:
+    trusted = trusted_keys() if require_signature and packs else None  # the everyday pack came with this program
+    with open_assistant(bundle, packs_or_default(packs), budget=budget, trusted=trusted) as assistant:
         answer = assistant.ask(frame, question, point=point, box=box)
+    if elsewhere:
+        answer = elsewhere.complement(frame, question, answer)
     if save_overlay:
         write_atomic(save_overlay, png_bytes(draw_answer(frame, question, answer)))
     if as_json:

@@ -11,8 +11,10 @@ import cv2
 import onnxruntime
 
 from pixsearch import __version__
+from pixsearch.apps.console import json_option, print_json
 from pixsearch.apps.defaults import EVERYDAY_PACK
 from pixsearch.apps.floors import machine
+from pixsearch.apps.privacy import privacy, privacy_lines
 from pixsearch.contract.faults import Fault
 from pixsearch.edge.bundle import Bundle, default_bundle
 from pixsearch.index.pack import Pack
@@ -22,9 +24,16 @@ PACKAGES = ("numpy", "onnxruntime", "opencv-python-headless", "hnswlib", "tokeni
 
 
 @click.command()
+@click.option("--privacy", "of_privacy", is_flag=True, help="List every possible connection and what has left.")
+@json_option
 @click.pass_context
-def doctor(context: click.Context) -> None:
+def doctor(context: click.Context, of_privacy: bool, as_json: bool) -> None:
     """Check machine, packages, bundle and pack; exit status 1 when something is at fault."""
+    if as_json and not of_privacy:
+        raise click.UsageError("--json goes with --privacy")
+    if of_privacy:
+        print_json(privacy()) if as_json else click.echo("\n".join(privacy_lines()))
+        return
     click.echo(ROW.format("pixsearch", f"{__version__}, Python {platform.python_version()}"))
     click.echo(ROW.format("machine", machine()))
     click.echo(

@@ -1,6 +1,7 @@
-"""`pixsearch glasses`: questions about a clip at their moments."""
+"""`pixsearch glasses`: a camera that can be asked, or a clip with questions at their moments."""
 
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -9,26 +10,56 @@ from pixsearch.apps.clip_questions import read_clip_questions
 from pixsearch.apps.console import PATH, bundle_option, check_output, packs_option
 from pixsearch.apps.defaults import packs_or_default
 from pixsearch.apps.glasses import ClipAnswer, run_clip
+from pixsearch.apps.live import run_live, stopping, typed
 from pixsearch.apps.report import report
-from pixsearch.apps.video import Camera
 from pixsearch.edge.assistant import open_assistant
+from pixsearch.edge.live import Loop, LoopOptions, check_source, open_camera
 
 
-@click.command(short_help="Ask questions about a clip while it runs.")
-@click.option("--camera", required=True, metavar="FILE", help="A clip, a camera index, or a stream URL.")
+@click.command(short_help="Ask a camera that goes on, or a clip while it runs.")
+@click.option(
+    "--camera",
+    default="0",
+    show_default=True,
+    metavar="SOURCE",
+    help='A camera index, a clip, a folder of frames, a stream URL, a GStreamer pipeline, or "csi" on a Jetson.',
+)
 @click.option(
     "--questions",
-    required=True,
     type=PATH,
-    help='JSON lines: {"second": 1.5, "question": "What is this?"}, with "point": [x, y] if wanted.',
+    help='Ask these of a clip, each on the frame of its moment, and end. JSON lines: {"second": 1.5, '
+    '"question": "What is this?"}, with "point": [x, y] if wanted. Without, questions are typed.',
 )
 @packs_option
 @bundle_option
-@click.option("--record", type=PATH, help="Write an MP4 with mask, answer and evidence.")
-@click.option(
-    "--seconds", type=click.FloatRange(min=0, min_open=True), help="Stop after this much of the clip."
-)
+@click.option("--record", type=PATH, help="Write an MP4 with mask, answer and evidence; needs --questions.")
+@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Stop after this much time.")
+@click.option("--repeat", is_flag=True, help="Begin a clip again when it ends.")
+@click.option("--proactive", is_flag=True, help="Name what has been looked at for two seconds.")
 def glasses(
+    camera: str,
+    questions: Path | None,
+    packs: tuple[Path, ...],
+    bundle: Path | None,
+    record: Path | None,
+    seconds: float | None,
+    repeat: bool,
+    proactive: bool,
+) -> None:
+    """Look through a camera and answer questions about what is seen, until Ctrl-C or the end of a clip."""
+    if record and not questions:
+        raise click.UsageError("--record needs --questions")
+    if questions:
+        _ask_clip(camera, questions, packs, bundle, record, seconds)
+        return
+    check_source(camera)
+    with stopping() as stop, open_assistant(bundle, packs_or_default(packs)) as assistant, ExitStack() as faces:
+        loop = faces.enter_context(Loop(assistant, camera, LoopOptions(repeat, proactive)))
+        faces.enter_context(typed(loop, sys.stdin))
+        run_live(loop, stop, seconds)
+
+
+def _ask_clip(
     camera: str,
     questions: Path,
     packs: tuple[Path, ...],
@@ -36,11 +67,10 @@ def glasses(
     record: Path | None,
     seconds: float | None,
 ) -> None:
-    """Show a clip to the assistant and print the answers to the questions asked at their moments."""
+    """The way that can be repeated: every frame of a clip, each question on its own."""
     if record:
         check_output(record, ".mp4")
-    asked = read_clip_questions(questions)
-    source = Camera(camera)
+    asked, source = read_clip_questions(questions), open_camera(camera)
     with (
         open_assistant(bundle, packs_or_default(packs)) as assistant,
         click.progressbar(length=source.frames or 0, label="frames", file=sys.stderr) as bar,

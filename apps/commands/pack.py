@@ -4,17 +4,22 @@ from pathlib import Path
 
 import click
 
-from pixsearch.apps.console import PATH, bundle_option, json_option, print_json
+from pixsearch.apps.commands.pack_import import import_group
+from pixsearch.apps.commands.pack_keys import keys, sign
+from pixsearch.apps.commands.packs_installed import archive, extract, install, list_packs, remove, rollback
+from pixsearch.apps.console import PACK, PATH, OneLine, bundle_option, json_option, print_json, signature_option
 from pixsearch.apps.report import one_line
 from pixsearch.contract.faults import Fault
 from pixsearch.contract.images import read_image
 from pixsearch.edge.bundle import Bundle, default_bundle
 from pixsearch.edge.embedder import BundleEmbedder
 from pixsearch.edge.inputs import check_question
+from pixsearch.edge.salient import SalientCutter
 from pixsearch.index import pack as packs
-from pixsearch.index.build import build_pack
+from pixsearch.index.build import build_pack, work_folder
 from pixsearch.index.hits import Hit
 from pixsearch.index.pack import Pack
+from pixsearch.index.signatures import trusted_keys
 
 MAX_HITS = 100
 
@@ -23,6 +28,9 @@ MAX_HITS = 100
 def pack() -> None:
     """Build, look at, check and search knowledge packs."""
 
+
+for command in (import_group, keys, sign, archive, extract, install, list_packs, remove, rollback):
+    pack.add_command(command)
 
 @pack.command()
 @click.argument("folder", type=PATH)
@@ -45,11 +53,21 @@ def build(
     bundle: Path | None,
     as_json: bool,
 ) -> None:
-    """Build a pack from FOLDER: entities.jsonl or entities.csv, and the pictures that it names."""
-    embedder = BundleEmbedder(Bundle.load(bundle or default_bundle()))
-    manifest = build_pack(
-        folder, output, embedder, name or output.stem, licence, skip_bad=skip_bad, version=number
-    )
+    """Build a pack from FOLDER: entities.jsonl or entities.csv, and the pictures that it names.
+
+    Each picture is a cut-out with transparency, a photograph with a mask or a box, or a plain photograph, of which
+    the model cuts out what stands out. What was embedded is kept in a folder beside the output, so that an
+    interrupted build goes on where it stopped, and the next one is quick; remove it when you are done.
+    """
+    model = Bundle.load(bundle or default_bundle())
+    work = work_folder(output)
+    try:
+        manifest = build_pack(
+            folder, output, BundleEmbedder(model), name or output.stem, licence, skip_bad=skip_bad, version=number,
+            cutter=SalientCutter(model), work=work,
+        )
+    except KeyboardInterrupt as interrupt:
+        raise OneLine(f"interrupted; {work} keeps what was embedded: the same command goes on there") from interrupt
     if as_json:
         print_json(manifest)
     else:
@@ -57,7 +75,7 @@ def build(
 
 
 @pack.command()
-@click.argument("folder", type=PATH)
+@click.argument("folder", type=PACK)
 @json_option
 def info(folder: Path, as_json: bool) -> None:
     """Show what a pack says about itself."""
@@ -71,14 +89,15 @@ def info(folder: Path, as_json: bool) -> None:
 
 
 @pack.command()
-@click.argument("folder", type=PATH)
-def verify(folder: Path) -> None:
+@click.argument("folder", type=PACK)
+@signature_option
+def verify(folder: Path, require_signature: bool) -> None:
     """Check every file of a pack; prints nothing when all is well."""
-    packs.verify(folder)
+    packs.verify(folder, trusted_keys() if require_signature else None)
 
 
 @pack.command()
-@click.argument("folder", type=PATH)
+@click.argument("folder", type=PACK)
 @click.option("--image", type=PATH, help="Search with a picture.")
 @click.option("--text", help="Search with words.")
 @click.option(
