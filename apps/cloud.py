@@ -40,7 +40,7 @@ def open_cloud(url: str | None, model: str | None, private_packs: tuple[str, ...
     if settings is None or (not url and settings.allow is Allow.NEVER and not any(r.allow for r in settings.rules)):
         return None
     cloud = _opened(settings, outbound_folder(), private_packs)
-    cloud.allowed_now = bool(url)
+    cloud.allowed_now = True if url else None
     if url and settings.allow is Allow.NEVER:
         cloud.settings = replace(settings, allow=Allow.ASKED)
     return cloud

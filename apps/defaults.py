@@ -30,3 +30,8 @@ def cloud_settings_file() -> Path:
 def outbound_folder() -> Path:
     """The log of what left the device."""
     return home() / "outbound"
+
+
+def memory_folder() -> Path:
+    """What the wearer asked to remember."""
+    return home() / "memory"

@@ -10,6 +10,7 @@ from pixsearch.apps.commands.ask import ask
 from pixsearch.apps.commands.doctor import doctor
 from pixsearch.apps.commands.evaluation import evaluation
 from pixsearch.apps.commands.glasses import glasses
+from pixsearch.apps.commands.memory import memory
 from pixsearch.apps.commands.model import model
 from pixsearch.apps.commands.pack import pack
 from pixsearch.apps.commands.train import train
@@ -22,7 +23,7 @@ def cli() -> None:
     """Look at a picture, search a local index with what is in it, and answer with sources."""
 
 
-for command in (ask, glasses, pack, model, train, evaluation, doctor):
+for command in (ask, glasses, pack, memory, model, train, evaluation, doctor):
     cli.add_command(command)
 
 

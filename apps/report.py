@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pixsearch.contract.evidence import MAX_HITS
 from pixsearch.contract.grammar import Modality
 from pixsearch.edge.answer import Answer, SearchRecord
+from pixsearch.edge.memories import spoken_time
 from pixsearch.index.hits import Hit
 
 
@@ -12,6 +13,7 @@ def report(question: str, answer: Answer) -> str:
     """Lines for one question, without a line break at the end."""
     lines = [f"question  {question}", f"trace     {answer.trace}", f"answer    {answer.answer}"]
     lines += [f"source    {line}" for line in sources(answer)] or ["source    none"]
+    lines += [f"memory    {one.id}: {one.entity}, {spoken_time(one.time)}" for one in answer.memory]
     if answer.cloud:
         told = f'says "{answer.cloud.words}"' if answer.cloud.words else f"said nothing: {answer.cloud.trouble}"
         lines.append(f"cloud     {answer.cloud.model} at {answer.cloud.host} {told}")

@@ -40,7 +40,7 @@ def format_evidence(
     the kind always comes first. Whole facts, then whole hits, are left out until at most `limit_chars`
     characters remain. No hits give "".
     """
-    wanted = _stems(question)
+    wanted = stems(question)
     lines: list[str] = []
     left = limit_chars
     for position, hit in enumerate(hits[:MAX_HITS]):
@@ -58,7 +58,7 @@ def format_evidence(
 def _ranked(facts: Mapping[str, str], wanted: set[str], count: int) -> list[str]:
     others = sorted(
         (name for name in facts if name != PINNED),
-        key=lambda name: -len(wanted & _stems(f"{name} {facts[name]}")),
+        key=lambda name: -len(wanted & stems(f"{name} {facts[name]}")),
     )  # stable: ties keep their order
     chosen = ([PINNED] if PINNED in facts else []) + others[:count]
     return [f" | {_flat(name)}: {_cut(_flat(facts[name]))}" for name in chosen]
@@ -81,7 +81,7 @@ def _cut(value: str) -> str:
     return value[: MAX_VALUE_CHARS - 1].rsplit(" ", 1)[0] + "…"
 
 
-def _stems(text: str) -> set[str]:
+def stems(text: str) -> set[str]:
     """The words of a text in lower case, without the endings of number and tense."""
     found = set()
     for word in _WORD.findall(text.lower()):

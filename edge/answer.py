@@ -1,7 +1,9 @@
 """What comes back for a question: the answer with its provenance, confidence and timings."""
 
+import base64
 import math
 from dataclasses import dataclass, field, fields
+from datetime import datetime
 from typing import Any
 
 from pixsearch.contract.grammar import Modality, Search, parse
@@ -94,6 +96,27 @@ class CloudWord:
 
 
 @dataclass(frozen=True)
+class Recollection:
+    """Something that the wearer told, or that was seen again since.
+
+    words : what was said of it, "" for nothing; time : with a time zone
+    picture : a WebP file of where it was, the thing itself opaque; None where none was kept
+    """
+
+    id: int
+    entity: str
+    words: str
+    time: datetime
+    picture: bytes | None = field(default=None, repr=False)
+
+    def as_json(self) -> dict[str, Any]:
+        """One under "memory" in what `ask --json` prints; the picture as a data URI."""
+        picture = f"data:image/webp;base64,{base64.b64encode(self.picture).decode()}" if self.picture else None
+        return {"id": self.id, "entity": self.entity, "words": self.words,
+                "time": self.time.isoformat(timespec="seconds"), "picture": picture}
+
+
+@dataclass(frozen=True)
 class Answer:
     """The answer to one question.
 
@@ -101,6 +124,7 @@ class Answer:
     tokens     : how many the model chose
     signals    : what the confidence is made of, by name (`confidence.features`)
     cloud      : what a server elsewhere said besides, where one was asked
+    memory     : what was remembered or recalled
     """
 
     answer: str
@@ -112,6 +136,7 @@ class Answer:
     tokens: int
     signals: dict[str, float] = field(default_factory=dict)
     cloud: CloudWord | None = None
+    memory: tuple[Recollection, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.answer.strip():
@@ -129,4 +154,5 @@ class Answer:
                 "searches": [record.as_json() for record in self.searches], "trace": self.trace,
                 "timings_ms": self.timings.as_json(), "tokens": self.tokens,
                 "signals": {name: round(value, 4) for name, value in self.signals.items()},
-                **({"cloud": self.cloud.as_json()} if self.cloud else {})}
+                **({"cloud": self.cloud.as_json()} if self.cloud else {}),
+                **({"memory": [one.as_json() for one in self.memory]} if self.memory else {})}

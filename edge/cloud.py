@@ -81,7 +81,7 @@ class Cloud:
     def __init__(self, settings: CloudSettings, log: OutboundLog, private_packs: Collection[str] = ()) -> None:
         """private_packs : names of packs whose hits stay here, such as the wearer's memories."""
         self.settings, self.log = settings, log
-        self.allowed_now = False  # for this session, by the wearer's word
+        self.allowed_now: bool | None = None  # for this session, by the wearer's word; None leaves it to the settings
         self._private = frozenset(private_packs)
         self._breaker = pybreaker.CircuitBreaker(FAILURES_TO_OPEN, OPEN_S, throw_new_error_on_trip=False,
                                                  exclude=[BudgetSpent, OSError])  # neither is the server's fault
@@ -96,7 +96,7 @@ class Cloud:
 
         What is left of the time of a question is all that it may take. The answer itself stays as it is.
         """
-        if not self.wanted(answer) or self.settings.refusal(question, self.allowed_now):
+        if not self.wanted(answer) or self._refusal(question, asked=False):
             return answer
         left = DEADLINE_S - answer.timings.total / 1000
         return replace(answer, cloud=self.ask(frame, question, answer, seconds=left))
@@ -112,7 +112,7 @@ class Cloud:
         """
         started = time.monotonic()
         limit = self.settings.deadline_s if seconds is None else min(seconds, self.settings.deadline_s)
-        result = _Result(trouble=self.settings.refusal(question, asked or self.allowed_now))
+        result = _Result(trouble=self._refusal(question, asked))
         if result.trouble is None:
             result = self._until(started + limit, lambda into: self._exchange(
                 self._request(frame, question, answer), started + limit, into))
@@ -120,6 +120,11 @@ class Cloud:
         trouble = None if result.words else result.trouble or "it took too long"
         return CloudWord(self.settings.host, self.settings.model, result.words, trouble, sent,
                          (time.monotonic() - started) * 1000)
+
+    def _refusal(self, question: str, asked: bool) -> str | None:
+        if self.allowed_now is False and not asked:
+            return "the wearer keeps questions here for now"
+        return self.settings.refusal(question, asked or bool(self.allowed_now))
 
     def _request(self, frame: Pixels, question: str, answer: Answer) -> Request:
         mask = next((record.mask for record in reversed(answer.searches) if record.mask), None)

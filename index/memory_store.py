@@ -39,6 +39,8 @@ SCHEMA = (
     "tokenize='porter unicode61 remove_diacritics 2')",
 )
 
+PLAIN_HEADER = b"SQLite format 3\0"  # how each SQLite file begins that is not encrypted
+
 Query = Callable[..., list[tuple[Any, ...]]]
 
 
@@ -59,6 +61,15 @@ def _plain(path: Path) -> sqlite3.Connection:
 
 
 PLAIN = Engine(_plain, sqlite3.Error)
+
+
+def is_encrypted(folder: Path) -> bool:
+    """Whether a passphrase locks the memory in a folder, or it is too damaged to tell; False where there is none."""
+    path = folder / DATABASE_NAME
+    if not path.exists() or not path.stat().st_size:
+        return False
+    with path.open("rb") as stream:
+        return stream.read(len(PLAIN_HEADER)) != PLAIN_HEADER
 
 
 def rows_of(connection: sqlite3.Connection) -> Query:

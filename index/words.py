@@ -24,6 +24,12 @@ def described(name: str, aliases: Sequence[str], kind: str, facts: Mapping[str, 
     return ". ".join(filter(None, [name, *aliases, kind, *told, text]))
 
 
+def indexed(name: str, aliases: Sequence[str], kind: str, facts: Mapping[str, str], text: str) -> tuple[str, ...]:
+    """The columns of the word index: name, aliases, facts, text; needed to add an entity, and again to delete it."""
+    return (name, " | ".join(aliases), " | ".join(f"{attribute}: {value}" for attribute, value in facts.items()),
+            f"{kind} {text}")
+
+
 def query_words(query: str) -> list[str]:
     """The distinct words of a query, lower case, at most 32: letters and digits, so never FTS5 syntax."""
     return list(dict.fromkeys(_WORD.findall(query[:MAX_QUERY_LENGTH].lower())))[:MAX_QUERY_WORDS]

@@ -17,6 +17,7 @@ from pixsearch.index.embedder import EmbedderId, unit
 from pixsearch.index.hits import View
 from pixsearch.index.nearest import build_index, recipe, save_index
 from pixsearch.index.views import thumbnail as thumbnail_of
+from pixsearch.index.words import indexed
 
 NO_FACTS: Mapping[str, str] = MappingProxyType({})
 
@@ -72,8 +73,7 @@ class PackWriter:
         self._database.executemany("INSERT INTO facts VALUES(?, ?, ?)",
                                    [(entity, attribute, value) for attribute, value in facts.items()])
         execute("INSERT INTO words(rowid, name, aliases, facts, text) VALUES(?, ?, ?, ?, ?)",
-                (entity, name, " | ".join(aliases), " | ".join(f"{a}: {v}" for a, v in facts.items()),
-                 f"{kind} {text}"))
+                (entity, *indexed(name, aliases, kind, facts, text)))
         return entity
 
     def add_vector(self, entity: int, vector: NDArray[np.floating], view: View = View.PROTOTYPE,

@@ -200,7 +200,7 @@ def test_readers_in_threads_and_another_opening_see_each_write_and_no_half_of_on
         for thread in threads:
             thread.start()
         oldest = []
-        for at in range(40):
+        for at in range(24):
             oldest.append(memory.add(str(at), {"number": str(at)}, region=a_vector(at), image=a_vector(-at - 1 + 99)))
             assert memory.search_vectors(a_vector(at), [View.REGION], 1)[0].entity == str(at)
             assert second.search_vectors(a_vector(at), [View.REGION], 1)[0].entity == str(at)

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from pixsearch.apps.cloud import cloud_options, open_cloud
+from pixsearch.apps.cloud import cloud_options
+from pixsearch.apps.companion import memory_option, open_companion
 from pixsearch.apps.console import (
     MAX_BUDGET,
     PATH,
@@ -24,6 +25,7 @@ from pixsearch.contract.images import read_image
 from pixsearch.contract.machine import DEFAULT_BUDGET
 from pixsearch.edge.assistant import open_assistant
 from pixsearch.edge.inputs import Box, Point, check_box, check_point, check_question
+from pixsearch.edge.intents import Want, intent_of
 from pixsearch.index.signatures import trusted_keys
 
 
@@ -42,6 +44,7 @@ from pixsearch.index.signatures import trusted_keys
     help="How many searches a question may take.",
 )
 @bundle_option
+@memory_option
 @cloud_options
 @click.option("--save-overlay", type=PATH, help="Write the picture with mask, answer and evidence as PNG.")
 @json_option
@@ -54,6 +57,8 @@ def ask(
     box: Box | None,
     budget: int,
     bundle: Path | None,
+    memory: Path | None,
+    no_memory: bool,
     cloud: str | None,
     cloud_model: str | None,
     save_overlay: Path | None,
@@ -65,17 +70,16 @@ def ask(
     if save_overlay:
         check_output(save_overlay, ".png")
     question = check_question(question)
-    elsewhere = open_cloud(cloud, cloud_model)
+    remembers = intent_of(question).want is Want.REMEMBER
     frame = read_image(image)
     if point:
         check_point(point, *frame.shape[:2])
     if box:
         check_box(box, *frame.shape[:2])
     trusted = trusted_keys() if require_signature and packs else None  # the everyday pack came with this program
-    with open_assistant(bundle, packs_or_default(packs), budget=budget, trusted=trusted) as assistant:
-        answer = assistant.ask(frame, question, point=point, box=box)
-    if elsewhere:
-        answer = elsewhere.complement(frame, question, answer)
+    assistant = open_assistant(bundle, packs_or_default(packs), budget=budget, trusted=trusted)
+    with open_companion(assistant, memory, no_memory, cloud, cloud_model, new=remembers) as companion:
+        answer = companion.ask(frame, question, point=point, box=box)
     if save_overlay:
         write_atomic(save_overlay, png_bytes(draw_answer(frame, question, answer)))
     if as_json:

@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 
 from pixsearch.apps.clip_questions import read_clip_questions
+from pixsearch.apps.cloud import cloud_options
+from pixsearch.apps.companion import memory_option, open_companion
 from pixsearch.apps.console import PATH, bundle_option, check_output, packs_option
 from pixsearch.apps.defaults import packs_or_default
 from pixsearch.apps.glasses import ClipAnswer, run_clip
@@ -36,6 +38,8 @@ from pixsearch.edge.live import Loop, LoopOptions, check_source, open_camera
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Stop after this much time.")
 @click.option("--repeat", is_flag=True, help="Begin a clip again when it ends.")
 @click.option("--proactive", is_flag=True, help="Name what has been looked at for two seconds.")
+@memory_option
+@cloud_options
 def glasses(
     camera: str,
     questions: Path | None,
@@ -45,6 +49,10 @@ def glasses(
     seconds: float | None,
     repeat: bool,
     proactive: bool,
+    memory: Path | None,
+    no_memory: bool,
+    cloud: str | None,
+    cloud_model: str | None,
 ) -> None:
     """Look through a camera and answer questions about what is seen, until Ctrl-C or the end of a clip."""
     if record and not questions:
@@ -53,8 +61,10 @@ def glasses(
         _ask_clip(camera, questions, packs, bundle, record, seconds)
         return
     check_source(camera)
-    with stopping() as stop, open_assistant(bundle, packs_or_default(packs)) as assistant, ExitStack() as faces:
-        loop = faces.enter_context(Loop(assistant, camera, LoopOptions(repeat, proactive)))
+    with stopping() as stop, ExitStack() as faces:
+        assistant = open_assistant(bundle, packs_or_default(packs))
+        companion = faces.enter_context(open_companion(assistant, memory, no_memory, cloud, cloud_model))
+        loop = faces.enter_context(Loop(companion, camera, LoopOptions(repeat, proactive)))
         faces.enter_context(typed(loop, sys.stdin))
         run_live(loop, stop, seconds)
 

@@ -7,6 +7,7 @@ import click
 from pixsearch.apps.commands.pack_import import import_group
 from pixsearch.apps.commands.pack_keys import keys, sign
 from pixsearch.apps.commands.packs_installed import archive, extract, install, list_packs, remove, rollback
+from pixsearch.apps.commands.packs_updated import apply, compact, delta
 from pixsearch.apps.console import PACK, PATH, OneLine, bundle_option, json_option, print_json, signature_option
 from pixsearch.apps.report import one_line
 from pixsearch.contract.faults import Fault
@@ -29,7 +30,8 @@ def pack() -> None:
     """Build, look at, check and search knowledge packs."""
 
 
-for command in (import_group, keys, sign, archive, extract, install, list_packs, remove, rollback):
+TRAVEL = (archive, extract, install, list_packs, remove, rollback)
+for command in (import_group, keys, sign, *TRAVEL, delta, apply, compact):
     pack.add_command(command)
 
 @pack.command()

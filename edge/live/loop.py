@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pixsearch.contract.faults import Fault
 from pixsearch.contract.tokenizer import Turn
 from pixsearch.edge.answer import Answer, SearchRecord
-from pixsearch.edge.assistant import Assistant
+from pixsearch.edge.answering import Answering
 from pixsearch.edge.inputs import Box, Point, check_box, check_point, check_question
 from pixsearch.edge.listener import Listener, Stopped
 from pixsearch.edge.live.capture import Backoff, Capture
@@ -72,7 +72,7 @@ class Loop:
     source    : see `cameras.open_camera`; one that is not there now is tried until it is
     """
 
-    def __init__(self, assistant: Assistant, source: str, options: LoopOptions | None = None) -> None:
+    def __init__(self, assistant: Answering, source: str, options: LoopOptions | None = None) -> None:
         self.assistant, self.source, self.options = assistant, source, options or LoopOptions()
         self._bus = Bus()
         self._pace = Pace(self.options.limits.warm_board_c)
