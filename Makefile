@@ -7,7 +7,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --ed
 SOURCES := setup.cfg pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help apt drawing demo test lint data train train-mini export bench eval clean
+.PHONY: help apt drawing demo test lint data train train-mini export bench eval torture clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +80,9 @@ eval: $(VENV)/train.stamp data  ## score photographs, held-out scenes, egoqa wit
 	$(BIN)/pixsearch eval scenes
 	$(BIN)/pixsearch eval egoqa --ablation
 	$(BIN)/pixsearch eval curator
+
+torture: $(VENV)/dev.stamp  ## damage, kill, crowd, attack and fuzz packs some million times; ends with a table
+	$(BIN)/python -m pixsearch.apps.torture
 
 clean:  ## remove what the targets made, except data/ and runs/
 	rm -rf $(VENV) build dist demo bench *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -141,10 +141,13 @@ def reading(path: Path, names: re.Pattern[str], entries: int) -> Iterator[Archiv
     try:
         with ZipFile(path) as archive:
             yield Archive(path, archive, names)
-    except (Fault, OSError):
+    except Fault:
         raise
-    except Exception as error:  # zipfile and zlib let many kinds of exception through on broken input
-        raise broken(path, "a sound zip archive", f"{type(error).__name__}: {error}"[:120]) from error
+    except Exception as error:  # zipfile and zlib let many kinds through on broken input, OSError without a name too
+        if isinstance(error, OSError) and error.filename is not None:
+            raise
+        raise broken(path, "a sound zip archive, and room for what is in it",
+                     f"{type(error).__name__}: {error}"[:120]) from error
 
 
 def _check_end(path: Path, entries: int) -> None:

@@ -19,6 +19,10 @@ class RunConfig:
     steps: int  # all of them, sight_steps included
     scenes: int  # of the training split
     validation_scenes: int
+    weights: str = ""  # folder of a vision-language model, for the sizes that are made from one
+    sam: str = ""  # folder of SAM 2.1, which then sees and draws the masks
+    quantized: bool = False  # whether that model's linear layers are kept in 4 bits while adapters learn (QLoRA)
+    checkpointing: bool = False  # whether its layers are computed twice, which takes less memory
     sight: bool = False  # whether the mask side starts from what is kept in the repository (`sight.py`)
     batch: int = 8
     sight_steps: int = 0  # first steps, in which only the mask side trains and no language pass is made

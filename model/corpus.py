@@ -32,7 +32,7 @@ from pixsearch.model.vision import Features, Trunk
 
 WORLD_SEED = 20261
 SCENE_SEEDS = {Split.TRAIN: 1_000_000, Split.VALIDATION: 2_000_000, Split.TEST: 3_000_000}
-LEVELS = Features._fields
+LEVELS = ("stride4", "stride8", "stride16", "head")  # of Features, what every size sees
 SCENES_AT_ONCE = 8
 
 
@@ -73,9 +73,11 @@ def scene_samples(materials: Materials, scene: Scene, stages: tuple[int, ...] = 
 class Corpus:
     """Scenes of one split as the training loop reads them."""
 
-    def __init__(self, folder: Path) -> None:
-        self.features = Features(*(torch.from_numpy(np.load(folder / f"{level}.npy", mmap_mode="c"))
-                                   for level in LEVELS))  # float16, on the disk until they are asked for
+    def __init__(self, folder: Path, tower: str = "") -> None:
+        """tower : name of the image tokens that a tower has added (`image_tokens.py`), none for most sizes"""
+        names = {level: level for level in LEVELS} | ({"image": tower} if tower else {})
+        self.features = Features(**{level: torch.from_numpy(np.load(folder / f"{name}.npy", mmap_mode="c"))
+                                    for level, name in names.items()})  # float16, on the disk until asked for
         self.masks: NDArray[np.uint8] = np.load(folder / "masks.npy", mmap_mode="r")  # (all things, M, M) coverage
         lines = (folder / "samples.jsonl").read_text().splitlines()
         samples = [sample_from_json(json.loads(line)) for line in lines]
@@ -104,18 +106,19 @@ class Corpus:
 
     def to(self, device: torch.device) -> None:
         """Bring the features into a device's memory: 1.1 MB a scene of EfficientNet-Lite0."""
-        self.features = Features(*(level.to(device) for level in self.features))
+        self.features = self.features.each(lambda level: level.to(device))
 
     def scene_features(self, rows: list[int], mirrored: Sequence[bool] = ()) -> Features:
         """Trunk features of scenes, float32, where the features are; `mirrored` ones are turned left to right.
 
         The trunk's own view of a mirrored frame differs little from the mirrored view.
         """
-        features = Features(*(level[rows].float() for level in self.features))
-        for row in np.flatnonzero(mirrored):
-            for level in features:
+        features = self.features.each(lambda level: level[rows].float())
+        turned = np.flatnonzero(mirrored)
+        for row in turned:
+            for level in features.levels:
                 level[row] = level[row].flip(-1)
-        return features
+        return features._replace(image=None) if len(turned) else features  # no language part reads mirrored frames
 
     def mask(self, sample: Sample, thing: int) -> NDArray[np.float32]:
         """Coverage 0..1 of a thing of the sample's scene, (MASK_PIXELS, MASK_PIXELS) of the letterboxed square."""

@@ -75,10 +75,10 @@ def bench_command(folder: Path | None, rounds: int, as_json: bool) -> None:
 def export(size: str, precision: str, target: str, output: Path, checkpoint: Path | None) -> None:
     """Export a trained model of SIZE as a bundle for CPUs (onnx) or for engines that boards build (tensorrt)."""
     from pixsearch.export.bundle import export_bundle
-    from pixsearch.model.checkpoint import load_model
+    from pixsearch.model.checkpoint import load_merged
 
     frames = [read_image(photo) for photo in calibration_photos()] if target == graphs.TENSORRT_TARGET else []
-    manifest = export_bundle(load_model(checkpoint or RUNS / f"{size}-stage2"), output, precision, None, target, frames)
+    manifest = export_bundle(load_merged(checkpoint or RUNS / f"{size}-stage2"), output, precision, None, target, frames)
     for name, notes in manifest["quantization"].items():
         kept = ", ".join(notes["kept_in_float"]) or "none"
         click.echo(f"{name}: {len(notes['sqnr_db'])} convolutions, kept in float: {kept}", err=True)
@@ -97,6 +97,18 @@ def engines(folder: Path, output: Path, workspace: int) -> None:
         engine = build_engine(bundle.folder / graphs.graph_file(name), Limits(workspace), output / "timings")
         write_atomic(output / f"{name}.engine", engine)
         click.echo(f"{name:<10}{len(engine) / 1e6:>8.1f} MB")
+
+
+@model.command("random")
+@click.argument("family")
+@click.option("-o", "--output", type=PATH, required=True, help="The folder to write.")
+@click.option("--seed", default=0, show_default=True, help="Of its weights.")
+@needs_extra("train")
+def random_model(family: str, output: Path, seed: int) -> None:
+    """Write a small random vision-language model of FAMILY, to try every path that a big one takes."""
+    from pixsearch.model.families.random_model import write_random_model
+
+    write_random_model(family, output, seed)
 
 
 def calibration_photos() -> list[Path]:
