@@ -78,7 +78,8 @@ def export(size: str, precision: str, target: str, output: Path, checkpoint: Pat
     from pixsearch.model.checkpoint import load_merged
 
     frames = [read_image(photo) for photo in calibration_photos()] if target == graphs.TENSORRT_TARGET else []
-    manifest = export_bundle(load_merged(checkpoint or RUNS / f"{size}-stage2"), output, precision, None, target, frames)
+    trained = load_merged(checkpoint or RUNS / f"{size}-stage2")
+    manifest = export_bundle(trained, output, precision, None, target, frames)
     for name, notes in manifest["quantization"].items():
         kept = ", ".join(notes["kept_in_float"]) or "none"
         click.echo(f"{name}: {len(notes['sqnr_db'])} convolutions, kept in float: {kept}", err=True)
