@@ -89,6 +89,9 @@ class EngineSession:
         made.write(np.ascontiguousarray(array))
         return made
 
+    def interrupt(self) -> None:
+        """Nothing: a kernel on a GPU cannot be called back, and each takes milliseconds."""
+
     def __del__(self) -> None:
         if hasattr(self, "_stream"):
             self._cuda.cudaStreamDestroy(self._stream)

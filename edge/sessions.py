@@ -53,6 +53,9 @@ class Session(Protocol):
     def value(self, array: Array) -> Value:
         """An array in this session's memory, to be fed to `run_values`."""
 
+    def interrupt(self) -> None:
+        """End the runs that are under way in other threads: they raise, as far as the runtime can be told to."""
+
 
 class OnnxSession:
     """A graph on ONNX Runtime."""
@@ -66,7 +69,7 @@ class OnnxSession:
         self._lock = threading.Lock()
 
     def interrupt(self) -> None:
-        """End the runs that are under way in other threads: they raise."""
+        """See `Session.interrupt`."""
         with self._lock:
             for options in self._running:
                 options.terminate = True
