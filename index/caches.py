@@ -13,6 +13,7 @@ from pixsearch.contract.faults import Fault
 from pixsearch.index import schema
 from pixsearch.index.graph import EF_CONSTRUCTION, NEIGHBOURS, SEED, graph_of, load_graph, save_graph
 from pixsearch.index.groups import ROWS_A_GROUP, Groups, grouped
+from pixsearch.index.hits import ALL_VIEWS
 from pixsearch.index.nearest import RECALL_AT, Nearest
 from pixsearch.index.rows import Rows, cosines, in_memory, open_rows, read_rows, save_rows, unit_vectors
 
@@ -47,9 +48,10 @@ def build_caches(folder: Path, database: sqlite3.Connection, dimension: int, pre
 
 
 def open_caches(folder: Path, database: sqlite3.Connection, manifest: Mapping[str, Any], dimension: int,
-                count: int) -> Nearest:
+                count: int, known: bool = False) -> Nearest:
     """What finds the nearest of `count` vectors: the caches where this version wrote them, else the database itself.
 
+    known : whether these very bytes were checked before
     Raises Fault when the caches do not hold what the manifest says.
     """
     made, precision = manifest["index"], manifest.get("precision", schema.FIRST_PRECISION)
@@ -57,6 +59,8 @@ def open_caches(folder: Path, database: sqlite3.Connection, manifest: Mapping[st
     if not mine or not set(schema.CACHE_NAMES) <= set(manifest["files"]):
         return Nearest(in_memory(read_rows(database, dimension, precision, count)))
     rows = open_rows(folder / schema.ROWS_NAME, dimension, precision, count)
+    if not known:
+        _check_rows(folder / schema.ROWS_NAME, rows, count)
     graph = load_graph(folder / schema.INDEX_NAME, dimension, _whole(made.get("groups"), count))
     groups = Groups.of_labels(np.array(graph.get_ids_list(), np.int64))
     if (groups.starts < 0).any() or groups.counts.sum() != count or (groups.starts + groups.counts > count).any():
@@ -65,6 +69,15 @@ def open_caches(folder: Path, database: sqlite3.Connection, manifest: Mapping[st
     if count < EXACT_BELOW:
         return Nearest(in_memory(rows))
     return Nearest(rows, groups, graph, max(1, _whole(made.get("ef"), len(groups.starts))))
+
+
+def _check_rows(path: Path, rows: Rows, count: int) -> None:
+    """Raise Fault for rows of views or things that no pack has."""
+    limits = {"id": (1, count), "entity": (1, schema.MAX_ENTITIES), "view": (0, len(ALL_VIEWS) - 1)}
+    for name, (least, most) in limits.items():
+        if len(rows) and not least <= rows[name].min() <= rows[name].max() <= most:
+            raise Fault(f"pack rows {path}", expected=f"{name} from {least} to {most}",
+                        actual=f"{rows[name].min()} to {rows[name].max()}", remedy="build the pack again")
 
 
 def _whole(value: object, most: int) -> int:

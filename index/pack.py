@@ -55,9 +55,10 @@ class Pack:
                         remedy="build the pack again with this model, or choose the model it was built with")
         hashes = HashCache(folder)
         manifests.verify_pack_files(folder, manifest, sha256_file if read_all else hashes.sha256)
-        store = Store(folder, manifest, embedder, known=not read_all and hashes.complete)
+        known = not read_all and hashes.complete
+        store = Store(folder, manifest, embedder, known)
         try:
-            caches = open_caches(folder, store.database, manifest, embedder.dimension, store.vectors)
+            caches = open_caches(folder, store.database, manifest, embedder.dimension, store.vectors, known)
             pack = cls(folder, manifest, store, caches)
             hashes.save()
             return pack
