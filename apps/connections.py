@@ -27,6 +27,10 @@ CONNECTIONS = (
     Connection("web view", ("apps/web", "edge/web"), "--web",
                "nobody: it listens, on this machine alone unless an address is given",
                "pictures and answers, to viewers"),
+    Connection("trials of the loop", ("apps/trials/",), "python -m pixsearch.apps.trials, for developers",
+               "this machine alone", "rendered clips"),
+    Connection("chat model", ("model/chat.py",), "eval crag-mm --judge, and the trace builder, for developers",
+               "the one server that is named there", "questions, answers and pictures of a benchmark or training set"),
     Connection("training data", ("model/data/sources.py",), "make data, for developers",
                "the package registries set up for pip, npm and apt", "names of packages"),
 )

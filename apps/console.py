@@ -2,7 +2,8 @@
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,14 +32,29 @@ class Commands(click.Group):
 
     def invoke(self, context: click.Context) -> Any:
         """Run the command."""
-        try:
+        with _one_line():
             return super().invoke(context)
-        except Fault as fault:
-            raise OneLine(str(fault)) from fault
-        except OSError as error:
-            if error.filename is None:
-                raise
-            raise OneLine(f"file {error.filename}: {error.strerror or error}") from error
+
+
+class OneCommand(click.Command):
+    """A command of its own that ends in one line when an input or a file is at fault."""
+
+    def invoke(self, context: click.Context) -> Any:
+        """Run the command."""
+        with _one_line():
+            return super().invoke(context)
+
+
+@contextmanager
+def _one_line() -> Iterator[None]:
+    try:
+        yield
+    except Fault as fault:
+        raise OneLine(str(fault)) from fault
+    except OSError as error:
+        if error.filename is None:
+            raise
+        raise OneLine(f"file {error.filename}: {error.strerror or error}") from error
 
 
 class Numbers(click.ParamType[tuple[float, ...]]):

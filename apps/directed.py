@@ -43,10 +43,14 @@ class Planned(Assistant):
 
     def __init__(self, like: Assistant, plan: Sequence[Modality]) -> None:
         super().__init__(like.bundle, like.library, deadline_s=like._deadline_s)
-        self._plan = plan
+        self._plan, self._like = plan, like
 
     def _machine(self, budget: int, modalities: Collection[Modality]) -> TraceMachine:
         return PlannedMachine(self.bundle.tokenizer, self._plan)
+
+    def _retriever(self, perception: Perception, question: str, point: Point | None, box: Box | None,
+                   watch: Stopwatch) -> Retriever:
+        return self._like._retriever(perception, question, point, box, watch)
 
 
 class Told(Assistant):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pixsearch.apps.judged import NO_SEARCH, Judged, first_search, judged_scores
-from pixsearch.apps.scores import Verdict, applying, mean, share, verdict_scores
+from pixsearch.apps.scores import Verdict, applying, mean, share, verdict_shares
 from pixsearch.contract.grammar import Modality
 
 if TYPE_CHECKING:
@@ -132,7 +132,11 @@ def conversation_scores(talks: Sequence[Sequence[Verdict]], lengths: Sequence[in
 
     talks : verdicts of the turns that were asked; lengths : how many turns each conversation has
     """
-    missing: Verdict = "missing"
-    each = [verdict_scores([*talk, *[missing] * (length - len(talk))])
-            for talk, length in zip(talks, lengths, strict=True)]
+    each = [verdict_shares(with_unreached(talk, length)) for talk, length in zip(talks, lengths, strict=True)]
     return {f"conversation_{name}": mean([one[name] for one in each]) or 0.0 for name in each[0]} if each else {}
+
+
+def with_unreached(talk: Sequence[Verdict], length: int) -> list[Verdict]:
+    """The verdicts of all turns of a conversation: those that were not reached are missing."""
+    missing: Verdict = "missing"
+    return [*talk, *[missing] * (length - len(talk))]

@@ -25,15 +25,17 @@ def mean(values: Sequence[float]) -> float | None:
 
 def verdict_scores(verdicts: Sequence[Verdict]) -> dict[str, float]:
     """Accuracy, missing, hallucination, and truthfulness: right counts 1, missing 0, wrong -1."""
+    return {name: round(value, 4) for name, value in verdict_shares(verdicts).items()}
+
+
+def verdict_shares(verdicts: Sequence[Verdict]) -> dict[str, float]:
+    """The same, not yet rounded, for means over several of them."""
     if not verdicts:
         raise ValueError("no verdicts to score")
-    count = {name: verdicts.count(name) / len(verdicts) for name in ("right", "missing", "wrong")}
-    return {
-        "accuracy": round(count["right"], 4),
-        "missing": round(count["missing"], 4),
-        "hallucination": round(count["wrong"], 4),
-        "truthfulness": round(count["right"] - count["wrong"], 4),
-    }
+    right, missing, wrong = (verdicts.count(name) for name in ("right", "missing", "wrong"))
+    count = len(verdicts)
+    return {"accuracy": right / count, "missing": missing / count, "hallucination": wrong / count,
+            "truthfulness": (right - wrong) / count}
 
 
 def overlap(found: Mask | None, true: Mask) -> tuple[int, int]:

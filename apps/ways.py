@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pixsearch.apps.baselines import FirstLook, GivenMask, SalientCutter, Unaided, WholeFrame
 from pixsearch.apps.directed import Planned, Told
 from pixsearch.contract.grammar import Modality, Search
+from pixsearch.contract.images import Pixels
 from pixsearch.contract.tokenizer import Turn
 from pixsearch.edge.answer import Answer
 from pixsearch.edge.assistant import Assistant
@@ -64,6 +65,19 @@ BASELINES = {
     "budget_3": ABLATIONS["budget_3"],
     "budget_4": ABLATIONS["budget_4"],
 }
+PAPER = {  # what PixSearch's tables on CRAG-MM compare the full model with (arXiv 2601.19060)
+    "no_search": ABLATIONS["no_search"],
+    "text_only": ABLATIONS["text_only"],
+    "whole_image": BASELINES["whole_image"],
+    "pipeline": BASELINES["pipeline"],
+    "without_region": Way({"modalities": {IMAGE, TEXT}}),
+    "without_text": Way({"modalities": {REGION, IMAGE}}),
+    "without_image": Way({"modalities": {REGION, TEXT}}),
+    "budget_1": ABLATIONS["budget_1"],
+    "budget_2": FULL,
+    "budget_3": ABLATIONS["budget_3"],
+    "budget_4": ABLATIONS["budget_4"],
+}
 _OWN = {"unaided": Unaided, "first": FirstLook, "whole": WholeFrame}  # the assistant's perception, with less
 
 
@@ -88,15 +102,19 @@ class Asker:
         return answer, perception
 
     def _perceive(self, assistant: Assistant, scene: "Scene", sample: "Sample", way: Way) -> Perception:
-        if way.cuts == "salient":
-            self._salient = self._salient or SalientCutter(self._data)
-            return GivenMask(assistant.bundle, scene.frame, self._salient(scene.frame))
-        if way.cuts in _OWN:
-            return _OWN[way.cuts](assistant.bundle, scene.frame)
         targets = region_targets(sample)
         if way.cuts == "true" and targets:
             return GivenMask(assistant.bundle, scene.frame, *(scene.placed[target].mask for target in targets))
-        return assistant.perceive(scene.frame)
+        return self.perceive(assistant, scene.frame, way)
+
+    def perceive(self, assistant: Assistant, frame: Pixels, way: Way) -> Perception:
+        """How a way sees a frame of which nothing else is known: uint8 RGB (H, W, 3)."""
+        if way.cuts == "salient":
+            self._salient = self._salient or SalientCutter(self._data)
+            return GivenMask(assistant.bundle, frame, self._salient(frame))
+        if way.cuts in _OWN:
+            return _OWN[way.cuts](assistant.bundle, frame)
+        return assistant.perceive(frame)
 
 
 def region_targets(sample: "Sample") -> list[int]:
@@ -107,9 +125,12 @@ def region_targets(sample: "Sample") -> list[int]:
     return [before[-1].target for before in spans if before]
 
 
+def directed(assistant: Assistant, way: Way) -> Assistant:
+    """The assistant, or one that makes the searches of the way's plan."""
+    return Planned(assistant, way.plan) if way.plan else assistant
+
+
 def _directed(assistant: Assistant, sample: "Sample", way: Way) -> Assistant:
-    if way.plan:
-        return Planned(assistant, way.plan)
     if way.told:
         return Told(assistant, [one.evidence or "" for one in sample.trace if isinstance(one, Search)])
-    return assistant
+    return directed(assistant, way)

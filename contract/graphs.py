@@ -1,21 +1,21 @@
 """The graphs of a model bundle: their names, inputs and outputs. Dynamic axes are named T (new tokens) and P (past).
 
 vision    pixels (1,3,384,384)
-          → image_tokens (1,36,W), detail (1,C,96,96), context (1,D,24,24), dense (1,R,12,12)
-language  ids int64 (1,T), image_tokens (1,36,W), past_keys and past_values (L,K,P,H)
+          → image_tokens (1,N,I), detail (1,C,96,96), context (1,D,24,24), dense (1,R,12,12)
+language  ids int64 (1,T), image_tokens (1,N,I), past_keys and past_values (L,K,P,H)
           → logits (1,V) of the last position, hidden (1,T,W), keys and values (L,K,P+T,H)
 mask      hidden (1,S,W), hidden_mask (1,S), detail, context, dense, point (1,3), box (1,5), previous (1,1,96,96),
-          looks (1,N,R)
+          looks (1,K,R)
           → tags (1,S,3), span (1,S), mask (1,1,96,96), iou (1,1)
 region    pixels (1,3,224,224), weights (1,1,7,7) → vector (1,R)
 text      ids int64 (1,T) → vector (1,X)
 
-All float32 unless said. `hidden` of the mask graph holds the language model's last hidden states of the words since
-the last special token, left-aligned and padded to S; `hidden_mask` is 1 for words, 0 for padding. `point` is x, y in
-0..1 of the letterboxed square and a flag, `box` x0, y0, x1, y1 and a flag; flag 0 means not given. `previous` holds
-an earlier mask's logits, all zero when there is none; `looks` unit vectors of things that an index holds under the
-words' name (`looks.py`), all zero when none is known. `mask` holds logits, `iou` the predicted IoU of that mask.
-Vectors are unit length.
+All float32 unless said. N is 36 and I is W, unless the manifest says otherwise. `hidden` of the mask graph holds the
+language model's last hidden states of the words since the last special token, left-aligned and padded to S;
+`hidden_mask` is 1 for words, 0 for padding. `point` is x, y in 0..1 of the letterboxed square and a flag, `box` x0,
+y0, x1, y1 and a flag; flag 0 means not given. `previous` holds an earlier mask's logits, all zero when there is none;
+`looks` unit vectors of things that an index holds under the words' name (`looks.py`), all zero when none is known.
+`mask` holds logits, `iou` the predicted IoU of that mask. Vectors are unit length.
 """
 
 BUNDLE_FORMAT = 1

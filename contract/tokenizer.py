@@ -9,11 +9,12 @@ from tokenizers import Tokenizer as RustTokenizer
 from pixsearch.contract import grammar
 from pixsearch.contract.faults import Fault
 
-IMAGE_TOKENS = 36  # vectors that stand for the frame in a prompt, a 6 x 6 grid
+IMAGE_TOKENS = 36  # vectors that stand for the frame in a prompt, a 6 x 6 grid; more where a tower gives more
 MAX_QUESTION_TOKENS = 64
 MAX_EVIDENCE_TOKENS = 112
 MAX_HISTORY_TOKENS, MAX_TURN_TOKENS = 144, 48  # of all earlier turns, and of one answer among them
 MAX_CONTEXT_TOKENS = 512  # Gemma's sliding window: below it every layer attends to everything
+MAX_WORDS = MAX_CONTEXT_TOKENS - IMAGE_TOKENS  # in a context, beside the image
 
 
 @dataclass(frozen=True)
@@ -44,21 +45,32 @@ class SpecialIds:
 class Tokenizer:
     """A byte-fallback BPE whose special tokens only ever come from `special`, never from text."""
 
-    def __init__(self, backend: RustTokenizer) -> None:
+    def __init__(self, backend: RustTokenizer, image_tokens: int = IMAGE_TOKENS) -> None:
         backend.encode_special_tokens = True  # "<search>" in a question is words
-        self._backend = backend
+        self._backend, self.image_tokens = backend, image_tokens
         self.size = backend.get_vocab_size()
         ids = [backend.token_to_id(token) for token in grammar.SPECIAL_TOKENS]
         if None in ids:
             raise Fault("tokenizer", expected=f"the special tokens {' '.join(grammar.SPECIAL_TOKENS)}",
                         actual="some missing", remedy="use the tokenizer.json of a model bundle")
         self.special = SpecialIds(*ids)
-        self.special_ids = frozenset(ids)
+        own = (id for id, token in backend.get_added_tokens_decoder().items() if token.special)
+        self.special_ids = frozenset([*ids, *own])  # a family's own special tokens are no words either
+
+    def id_of(self, token: str) -> int | None:
+        """The id of a whole token by its name, a special one included."""
+        found: int | None = self._backend.token_to_id(token)
+        return found
+
+    @property
+    def context(self) -> int:
+        """How many tokens a sequence may have."""
+        return self.image_tokens + MAX_WORDS
 
     @classmethod
-    def load(cls, path: Path) -> "Tokenizer":
+    def load(cls, path: Path, image_tokens: int = IMAGE_TOKENS) -> "Tokenizer":
         """Read a tokenizer.json."""
-        return cls(RustTokenizer.from_file(str(path)))
+        return cls(RustTokenizer.from_file(str(path)), image_tokens)
 
     def encode(self, text: str) -> list[int]:
         """Ids of ordinary words."""
@@ -88,7 +100,7 @@ class Tokenizer:
                 break
             earlier = said + earlier
         words = self.encode(question)[:MAX_QUESTION_TOKENS]
-        return [special.bos, *[special.pad] * IMAGE_TOKENS, *earlier, special.question, *words, special.answer]
+        return [special.bos, *[special.pad] * self.image_tokens, *earlier, special.question, *words, special.answer]
 
     def information(self, evidence: str) -> list[int]:
         """`<information> evidence </information>`, cut to the evidence budget."""

@@ -1,7 +1,7 @@
 """What answers questions about frames: an assistant, or something around one."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pixsearch.contract.tokenizer import Turn
 from pixsearch.edge.answer import Answer
 from pixsearch.edge.bundle import Bundle
+from pixsearch.edge.listener import SILENT, Listener
 from pixsearch.edge.perception import Perception
 from pixsearch.index.search import Library
 
@@ -29,5 +30,5 @@ class Answering(Protocol):
 
     def ask(self, frame: NDArray[np.uint8], question: str, point: Sequence[float] | None = None,
             box: Sequence[float] | None = None, *, perception: Perception | None = None,
-            history: Sequence[Turn] = (), **options: Any) -> Answer:
+            history: Sequence[Turn] = (), listener: Listener = SILENT) -> Answer:
         """See `Assistant.ask`."""

@@ -19,6 +19,7 @@ KIND = "bundle"
 ENVIRONMENT = "PIXSEARCH_BUNDLE"
 DEFAULT_FOLDER = Path(__file__).parent / "bundles" / "nano-int8"
 MAX_DIMENSION = 1 << 20
+MAX_IMAGE_TOKENS = 4096
 TEXTS = ("name", "size", "precision", "embedder")
 REINSTALL = "install the bundle again"
 REEXPORT = "export the bundle again with this version"
@@ -64,7 +65,8 @@ class Bundle:
         self.name, self.size, self.precision, self.embedder_id = (str(manifest[key]) for key in TEXTS)
         self.dimensions = Dimensions.read(source, manifest.get("dimensions"))
         self.calibration = Calibration.read(source, manifest.get("calibration"))
-        self.tokenizer = _tokenizer(folder, self.dimensions.vocabulary)
+        self.tokenizer = _tokenizer(folder, self.dimensions.vocabulary, _image_tokens(
+            source, manifest["graphs"][graphs.VISION]))
         self.threads = threads or default_threads()
         self._providers = providers
         self._sessions: dict[str, Session] = {}
@@ -87,7 +89,7 @@ class Bundle:
         with self._locks[name]:
             if name not in self._sessions:
                 session = open_session(self.folder / graphs.graph_file(name), self._providers, self.threads)
-                _check_signature(name, session)
+                _check_signature(name, session, self.tokenizer.image_tokens)
                 self._sessions[name] = session
             return self._sessions[name]
 
@@ -140,7 +142,7 @@ def _check_preprocessing(source: str, values: object) -> None:
                         actual=repr(actual)[:60], remedy=REEXPORT)
 
 
-def _check_signature(name: str, session: Session) -> None:
+def _check_signature(name: str, session: Session, image_tokens: int) -> None:
     inputs, outputs = graphs.SIGNATURES[name]
     left_out = graphs.OPTIONAL_INPUTS.get(name, frozenset()) - set(session.inputs)
     for side, expected, actual in (("inputs", inputs, {*session.inputs, *left_out}),
@@ -148,15 +150,29 @@ def _check_signature(name: str, session: Session) -> None:
         if set(actual) != set(expected):
             raise Fault(f"graph {session.path}", expected=f"{side} {', '.join(expected)}",
                         actual=", ".join(actual)[:200], remedy=REEXPORT)
-    if name == graphs.VISION and session.outputs["image_tokens"][1] != IMAGE_TOKENS:
-        raise Fault(f"graph {session.path}", expected=f"{IMAGE_TOKENS} image tokens",
+    if name == graphs.VISION and session.outputs["image_tokens"][1] != image_tokens:
+        raise Fault(f"graph {session.path}", expected=f"{image_tokens} image tokens, as the manifest says",
                     actual=str(session.outputs["image_tokens"][1]), remedy=REEXPORT)
 
 
-def _tokenizer(folder: Path, vocabulary: int) -> Tokenizer:
+def _image_tokens(source: str, described: object) -> int:
+    """How many vectors stand for the frame. Raises Fault where the manifest says something else than a number.
+
+    described : the manifest's words about the vision graph; the usual number where they do not mention it
+    """
+    outputs = described.get("outputs", {}) if isinstance(described, dict) else {}
+    shape = outputs.get("image_tokens", [1, IMAGE_TOKENS, 0]) if isinstance(outputs, dict) else []
+    count = shape[1] if isinstance(shape, list) and len(shape) == 3 else None
+    if type(count) is not int or not 0 < count <= MAX_IMAGE_TOKENS:
+        raise Fault(source, expected="image tokens (1, N, I) of the vision graph", actual=repr(shape)[:60],
+                    remedy=REEXPORT)
+    return count
+
+
+def _tokenizer(folder: Path, vocabulary: int, image_tokens: int) -> Tokenizer:
     path = folder / graphs.TOKENIZER_FILE
     try:
-        tokenizer = Tokenizer.load(path)
+        tokenizer = Tokenizer.load(path, image_tokens)
     except Fault:
         raise
     except Exception as error:  # the tokenizers library raises bare Exception

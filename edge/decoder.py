@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pixsearch.contract.faults import Fault
 from pixsearch.contract.grammar import Modality, Search, Text, Trace
 from pixsearch.contract.machine import MAX_QUERY_TOKENS, MAX_TEXT_TOKENS, State, TraceMachine
-from pixsearch.contract.tokenizer import MAX_CONTEXT_TOKENS, MAX_EVIDENCE_TOKENS, Tokenizer
+from pixsearch.contract.tokenizer import MAX_EVIDENCE_TOKENS, Tokenizer
 from pixsearch.edge.grounding import NameGuard
 from pixsearch.edge.language import Language
 
@@ -73,7 +73,7 @@ class Decoder:
         self._before = 0  # the token that the segment being said follows
         self._banned: dict[int, set[int]] = {}  # by position in the segment: ids that began an unsupported name
         self._retries, self._grounded = 0, True
-        self._room = MAX_CONTEXT_TOKENS
+        self._room = tokenizer.context
         self._chosen = 0
         self._first_token_at = 0.0
 

@@ -8,7 +8,7 @@ from pixsearch.edge.bundle import Bundle
 from pixsearch.edge.decoder import SearchRequest
 from pixsearch.edge.embedder import BundleEmbedder
 from pixsearch.edge.inputs import Box, Point
-from pixsearch.edge.perception import Perception, Segment
+from pixsearch.edge.perception import Mask, Perception, Segment
 from pixsearch.edge.stopwatch import Stopwatch
 from pixsearch.index.hits import Hit, View
 from pixsearch.index.search import Library
@@ -37,10 +37,7 @@ class Retriever:
     def _region(self, request: SearchRequest) -> SearchRecord:
         segment = self._cut_out(request)
         words, whole = self._span_words(request, segment), self._is_whole_frame(segment)
-        with self._stopwatch.measure("region"):
-            vector = self._perception.frame_vector() if whole else self._perception.region_vector(segment.mask)
-        with self._stopwatch.measure("search"):
-            hits = self._library.search_vectors(vector, k=HITS)
+        hits = self._hits_of_region(None if whole else segment.mask)
         mask, box = (None, None) if whole else (encode_mask(segment.mask), box_of(segment.mask))
         return SearchRecord(Modality.REGION, None, mask, box, tuple(hits), None if whole else segment.iou, words,
                             self._evidence(hits, Modality.REGION), segment)
@@ -61,19 +58,29 @@ class Retriever:
         shown = self._point is not None or self._box is not None
         return segment.is_whole_frame or (not shown and segment.iou < TRUSTED_MASK)
 
+    def _hits_of_region(self, mask: Mask | None) -> list[Hit]:
+        """What a masked part of the frame finds, bool (H, W); None stands for the whole frame."""
+        with self._stopwatch.measure("region"):
+            vector = self._perception.frame_vector() if mask is None else self._perception.region_vector(mask)
+        with self._stopwatch.measure("search"):
+            return self._library.search_vectors(vector, k=HITS)
+
     def _image(self, request: SearchRequest) -> SearchRecord:
+        return self._without_mask(request, self._hits_of_frame())
+
+    def _hits_of_frame(self) -> list[Hit]:
         with self._stopwatch.measure("region"):
             vector = self._perception.frame_vector()
         with self._stopwatch.measure("search"):
-            hits = self._library.search_vectors(vector, IMAGE_VIEWS, HITS)
-        return self._without_mask(request, hits)
+            return self._library.search_vectors(vector, IMAGE_VIEWS, HITS)
 
     def _text(self, request: SearchRequest) -> SearchRecord:
-        query = request.query or ""
+        return self._without_mask(request, self._hits_of_words(request.query or ""))
+
+    def _hits_of_words(self, query: str) -> list[Hit]:
         with self._stopwatch.measure("search"):
             vector = BundleEmbedder(self._bundle).text(query)
-            hits = self._library.search_text(query, vector, HITS)
-        return self._without_mask(request, hits)
+            return self._library.search_text(query, vector, HITS)
 
     def _without_mask(self, request: SearchRequest, hits: list[Hit]) -> SearchRecord:
         return SearchRecord(request.modality, request.query, None, None, tuple(hits), None, None,

@@ -17,6 +17,7 @@ from pixsearch.export.graphs import model_graphs
 from pixsearch.export.quantize import quantize_graph
 from pixsearch.model.checkpoint import Checkpoint
 from pixsearch.model.network import PixSearch
+from pixsearch.model.sizes import Size
 
 PRECISIONS = ("fp32", "int8")
 LICENCES = {
@@ -73,9 +74,15 @@ def _manifest(checkpoint: Checkpoint, name: str, precision: str, folder: Path, c
         "preprocessing": preprocess.CONSTANTS,
         "graphs": {graph: _signature(folder / graphs.graph_file(graph)) for graph in graphs.GRAPHS},
         "calibration": calibration or START_CALIBRATION,
-        "licences": LICENCES if size.pretrained else {"all": "Apache-2.0"},
+        "licences": _licences(size),
         "training": checkpoint.description,
     }
+
+
+def _licences(size: Size) -> dict[str, str]:
+    if not size.pretrained:
+        return {"all": "Apache-2.0"}
+    return LICENCES | ({"language": f"{Path(size.weights).name}, under its own licence"} if size.weights else {})
 
 
 def _signature(path: Path) -> dict[str, dict[str, list[int | str]]]:

@@ -13,7 +13,6 @@ from torch import Tensor
 from pixsearch.contract import graphs
 from pixsearch.contract.images import read_image
 from pixsearch.contract.preprocess import frame_batch, region_batch
-from pixsearch.contract.tokenizer import IMAGE_TOKENS
 from pixsearch.export.graphs import Graph, example_inputs, model_graphs
 from pixsearch.model.checkpoint import Checkpoint, load_model
 
@@ -47,11 +46,11 @@ def real_inputs(checkpoint: Checkpoint, photograph: Path) -> dict[str, Inputs]:
     frame = read_image(photograph)
     pixels = torch.from_numpy(frame_batch(frame)[0])
     crop, weights = (torch.from_numpy(one) for one in region_batch(frame, None))
-    image_tokens, detail, context, dense = model.see(model.trunk(pixels))
+    image_tokens, detail, context, dense = model.see(model.look(pixels))
     ids = torch.tensor([tokenizer.prompt(QUESTION)])
     language = example_inputs(model, graphs.LANGUAGE, torch.Generator(), past=0) | {
         "ids": ids, "image_tokens": image_tokens}
-    words = model.language(model.language.embed(ids, image_tokens))[0][:, 1 + IMAGE_TOKENS + 1:-1]
+    words = model.language(model.language.embed(ids, image_tokens))[0][:, 1 + model.size.image_tokens + 1:-1]
     hidden, valid = torch.zeros(1, graphs.SPAN_TOKENS, model.size.width), torch.zeros(1, graphs.SPAN_TOKENS)
     count = min(words.shape[1], graphs.SPAN_TOKENS)
     hidden[:, :count], valid[:, :count] = words[:, -count:], 1.0
@@ -86,7 +85,7 @@ def next_token_agreement(checkpoint: Checkpoint, bundle: Path, photograph: Path)
     expected = language.logits(hidden[0]).argmax(dim=-1).tolist()
     session = open_graph(bundle / graphs.graph_file(graphs.LANGUAGE))
     feeds = {name: given[name].numpy() for name in graphs.SIGNATURES[graphs.LANGUAGE][0]}
-    ids, first = feeds["ids"], 1 + IMAGE_TOKENS
+    ids, first = feeds["ids"], 1 + checkpoint.model.size.image_tokens
     found: list[int] = []
     for start, end in [(0, first), *((at, at + 1) for at in range(first, ids.shape[1]))]:
         logits, _, feeds["past_keys"], feeds["past_values"] = session.run(None, feeds | {"ids": ids[:, start:end]})

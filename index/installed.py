@@ -5,7 +5,7 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,8 @@ from pixsearch.index import schema
 from pixsearch.index.archive import extract_into
 from pixsearch.index.manifest import checked_manifest
 from pixsearch.index.pack import verify
-from pixsearch.index.signatures import FIELD, require_trusted, signer_of
+from pixsearch.index.signatures import require_trusted, signer_of
+from pixsearch.index.successor import refuse_step_back
 
 STATE_NAME = "installed.json"
 MAX_STATE_BYTES = 10_000
@@ -59,7 +60,7 @@ def install(source: Path, trusted: dict[str, str] | None = None) -> Installed:
         return _adopt(incoming)
 
 
-def adopt(build: Any, trusted: dict[str, str] | None = None) -> Installed:
+def adopt(build: Callable[[Path], None], trusted: dict[str, str] | None = None) -> Installed:
     """Install what `build` writes into an empty folder; see `install`."""
     with _changing(), _incoming() as incoming:
         build(incoming)
@@ -115,7 +116,7 @@ def _adopt(incoming: Path) -> Installed:
     current = None
     if (home / STATE_NAME).is_file():
         current = _read_state(name)["current"]
-        _refuse_step_back(name, checked_manifest(home / current), manifest)
+        refuse_step_back(name, checked_manifest(home / current), manifest)
     folder = f"v{manifest['version']}-{hashlib.sha256(manifest_bytes(manifest)).hexdigest()[:16]}"
     if folder == current:
         return _describe(name)
@@ -131,20 +132,6 @@ def _adopt(incoming: Path) -> Installed:
         if path.is_dir() and path.name not in (folder, current):
             shutil.rmtree(path, ignore_errors=True)
     return _describe(name)
-
-
-def _refuse_step_back(name: str, old: dict[str, Any], new: dict[str, Any]) -> None:
-    title = f"pack {name}"
-    was, now = signer_of(old, title), signer_of(new, title)
-    if was is not None and now != was:
-        raise Fault(title, expected=f"the signature of key {was[:12]}…, as of the installed one",
-                    actual=f"one of key {now[:12]}…" if now else "no signature",
-                    remedy="get it from who signed the installed one, or remove that first")
-    same = {key: value for key, value in new.items() if key != FIELD} == {
-        key: value for key, value in old.items() if key != FIELD}
-    if not same and new["version"] <= old["version"]:
-        raise Fault(title, expected=f"a version above the installed {old['version']}", actual=str(new["version"]),
-                    remedy="get a newer one; `pixsearch pack rollback` goes back to the version before")
 
 
 def _copy(source: Path, folder: Path, trusted: dict[str, str] | None) -> None:

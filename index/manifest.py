@@ -40,6 +40,9 @@ def checked_manifest(folder: Path) -> dict[str, Any]:
     _check_name_and_version(path, manifest)
     _check_counts(path, manifest["counts"])
     _check_calibration(path, manifest["calibration"])
+    if (precision := manifest.get("precision", schema.FIRST_PRECISION)) not in list(schema.PRECISIONS):
+        raise Fault(f"pack manifest {path}", expected=f"a precision among {', '.join(schema.PRECISIONS)}",
+                    actual=repr(precision)[:60], remedy=REMEDY)
     for name in manifest["files"]:
         if not schema.FILE_NAME.fullmatch(name):
             raise Fault(f"pack manifest {path}", expected="only file names of a pack", actual=repr(name)[:60],

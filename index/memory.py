@@ -158,8 +158,8 @@ class MemoryPack:
     def _ids(query: Query) -> list[int]:
         return [row for (row,) in query("SELECT id FROM entities")]
 
-    def search_vectors(self, vector: NDArray[np.floating], view_kinds: Collection[View] = ALL_VIEWS,
-                       k: int = 10) -> list[Hit]:
+    def search_vectors(self, vector: NDArray[np.floating], view_kinds: Collection[View] = ALL_VIEWS, k: int = 10,
+                       kinds: Collection[str] | None = None) -> list[Hit]:
         """The k things whose best view of the given kinds is nearest to a vector; see `Pack.search_vectors`.
 
         `int(hit.key)` is the id of what was found.
@@ -167,11 +167,12 @@ class MemoryPack:
         direction = unit(vector, self.embedder.dimension)
         check_k(k)
         with self._store.reading() as query:
-            best = self._current(query).nearest(direction, view_kinds, k)
+            best = self._current(query).nearest(direction, view_kinds, k, self._of_kinds(query, kinds))
             return self._hits(query, {item: score for item, (score, _) in best.items()},
                               {item: view for item, (_, view) in best.items()})
 
-    def search_text(self, query: str, vector: NDArray[np.floating] | None = None, k: int = 10) -> list[Hit]:
+    def search_text(self, query: str, vector: NDArray[np.floating] | None = None, k: int = 10,
+                    kinds: Collection[str] | None = None) -> list[Hit]:
         """The k things whose words fit a query; see `Pack.search_text`."""
         direction = None if vector is None else unit(vector, self.embedder.text_dimension)
         check_k(k)
@@ -181,11 +182,22 @@ class MemoryPack:
             if direction is not None:
                 vectors = self._current(execute)
                 near = semantic_scores(vectors.texts, vectors.texts_of, direction, wanted)
-            scores = lexical_scores(execute, query_words(query), len(self._ids(execute)), wanted, list(near))
+            if (allowed := self._of_kinds(execute, kinds)) is not None:
+                chosen = set(allowed.tolist())
+                near = {item: score for item, score in near.items() if item in chosen}
+            scores = lexical_scores(execute, query_words(query), len(self._ids(execute)), wanted, list(near), kinds)
             if direction is not None:
                 scores = {item: (scores.get(item, 0.0) + near.get(item, 0.0)) / 2
                           for item in scores.keys() | near.keys()}
             return self._hits(execute, {item: score for item, score in scores.items() if score > 0})[:k]
+
+    @staticmethod
+    def _of_kinds(query: Query, kinds: Collection[str] | None) -> NDArray[np.int64] | None:
+        """Ids of the things of these kinds, or None for all."""
+        if kinds is None:
+            return None
+        marks = ", ".join("?" * len(kinds))
+        return np.array(query(f"SELECT id FROM entities WHERE kind IN ({marks})", list(kinds)), np.int64).reshape(-1)
 
     def looks(self, phrase: str) -> NDArray[np.float32]:
         """How the things of a name look: unit vectors (N, D); see `Pack.looks`."""

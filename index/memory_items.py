@@ -10,6 +10,7 @@ from pixsearch.contract.images import read_image
 from pixsearch.contract.plain_text import plain
 from pixsearch.index.entities import MAX_FACTS, MAX_NAME_LENGTH, MAX_TEXT_LENGTH, MAX_VALUE_LENGTH
 from pixsearch.index.memory_store import Query
+from pixsearch.index.words import indexed
 
 MAX_THUMBNAIL_BYTES = 256 << 10
 
@@ -54,10 +55,9 @@ class Words:
         """What was told of an item."""
         return cls(item.entity, item.facts, item.kind, item.text, item.source)
 
-    def indexed(self) -> tuple[str, str, str, str]:
-        """The columns of the word index: the same when a thing is added and when it is removed."""
-        return (self.entity, "", " | ".join(f"{name}: {value}" for name, value in self.facts.items()),
-                f"{self.kind} {self.text}")
+    def indexed(self) -> tuple[str, ...]:
+        """See `words.indexed`."""
+        return indexed(self.entity, (), self.kind, self.facts, self.text)
 
 
 def check_thumbnail(picture: bytes) -> None:

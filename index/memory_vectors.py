@@ -43,9 +43,14 @@ class MemoryVectors:
         """Which rows of the matrix are views of these kinds, (N,)."""
         return np.isin(self.views, [ALL_VIEWS.index(View(view)) for view in view_kinds])
 
-    def nearest(self, query: Vector, view_kinds: Collection[View], k: int) -> dict[int, tuple[float, View]]:
-        """The k things whose best view is nearest by cosine, with that view. Exact; the older of two equals wins."""
-        rows = np.flatnonzero(self.of_views(view_kinds))
+    def nearest(self, query: Vector, view_kinds: Collection[View], k: int,
+                among: NDArray[np.int64] | None = None) -> dict[int, tuple[float, View]]:
+        """The k things whose best view is nearest by cosine, with that view. Exact; the older of two equals wins.
+
+        among : ids of the things that may be found; None for all
+        """
+        usable = self.of_views(view_kinds)
+        rows = np.flatnonzero(usable if among is None else usable & np.isin(self.items, among))
         cosines = np.clip(self.matrix[rows] @ query if len(rows) < len(self.matrix) else self.matrix @ query, -1, 1)
         best: dict[int, tuple[float, View]] = {}
         for at in np.argsort(-cosines, kind="stable"):

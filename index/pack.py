@@ -1,6 +1,5 @@
 """A mounted knowledge pack: opened only after every hash was checked, searched from any thread."""
 
-import threading
 from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -15,29 +14,29 @@ from pixsearch.contract.faults import Fault
 from pixsearch.contract.files import MANIFEST_NAME, manifest_bytes, sha256_file, write_atomic
 from pixsearch.contract.images import read_image
 from pixsearch.index import manifest as manifests
-from pixsearch.index import nearest, schema, signatures
-from pixsearch.index.embedder import Vector, unit
+from pixsearch.index import schema, signatures
+from pixsearch.index.caches import open_caches
+from pixsearch.index.embedder import unit
 from pixsearch.index.hash_cache import HashCache
 from pixsearch.index.hits import ALL_VIEWS, Hit, View, best_first, check_k
 from pixsearch.index.names import is_name, named_entities
+from pixsearch.index.nearest import Choice, Nearest
 from pixsearch.index.store import Store
 from pixsearch.index.words import CANDIDATES_PER_HIT, lexical_scores, query_words, semantic_scores
 from pixsearch.index.writer import seal
 
-VIEWS_PER_HIT = 4  # first guess at how many views to look at for one entity
-WIDEN = 4
+NO_CALIBRATION = (("gain", 1.0), ("offset", 0.0))
 LOOKED_LIKE = (View.REGION, View.PROTOTYPE)  # views of a thing alone
 
 
 class Pack:
     """One sealed pack, read-only. Get one from `Pack.open`; close it, or use it as a context manager."""
 
-    def __init__(self, folder: Path, manifest: dict[str, Any], store: Store, index: Any) -> None:
+    def __init__(self, folder: Path, manifest: dict[str, Any], store: Store, nearest: Nearest) -> None:
         self.folder, self.manifest = folder, manifest
         self.name: str = manifest["name"]
         self.embedder = manifests.embedder_of(folder, manifest)
-        self._store, self._index = store, index
-        self._lock = threading.Lock()  # hnswlib and one SQLite connection serve one caller at a time
+        self._store, self._nearest = store, nearest
 
     @classmethod
     def open(cls, folder: Path, embedder_id: str, *, trusted: Mapping[str, str] | None = None,
@@ -56,9 +55,11 @@ class Pack:
                         remedy="build the pack again with this model, or choose the model it was built with")
         hashes = HashCache(folder)
         manifests.verify_pack_files(folder, manifest, sha256_file if read_all else hashes.sha256)
-        store = Store(folder, manifest, embedder)
+        known = not read_all and hashes.complete
+        store = Store(folder, manifest, embedder, known)
         try:
-            pack = cls(folder, manifest, store, _index(folder, manifest, store))
+            caches = open_caches(folder, store.database, manifest, embedder.dimension, store.vectors, known)
+            pack = cls(folder, manifest, store, caches)
             hashes.save()
             return pack
         except BaseException:
@@ -76,62 +77,59 @@ class Pack:
                  trace: TracebackType | None) -> None:
         self.close()
 
-    def search_vectors(self, vector: NDArray[np.floating], view_kinds: Collection[View] = ALL_VIEWS,
-                       k: int = 10) -> list[Hit]:
+    def search_vectors(self, vector: NDArray[np.floating], view_kinds: Collection[View] = ALL_VIEWS, k: int = 10,
+                       kinds: Collection[str] | None = None) -> list[Hit]:
         """The k entities whose best view of the given kinds is nearest to a vector, shape (D,).
 
-        The score is the cosine with that view, computed exactly in float32 from the stored float16 vector, times
-        the pack's "gain" plus its "offset" where its manifest has a calibration, cut to -1..1: a cosine with a
-        class prototype is smaller than one with a picture of the thing, and one threshold must serve both.
+        The score is the cosine with that view, computed in float32 from the stored vector, times the pack's "gain"
+        plus its "offset" where its manifest has a calibration, cut to -1..1: a cosine with a class prototype is
+        smaller than one with a picture of the thing, and one threshold must serve both.
+
+        kinds : kinds of entities to find, such as "tool"; None for all
         Raises ValueError for a vector of another shape, zero or not finite, and for k outside 1 to 1000.
         """
         query = unit(vector, self.embedder.dimension)
         check_k(k)
-        with self._lock:
-            chosen = self._store.rows_of(view_kinds)
-            wanted = min(VIEWS_PER_HIT * k, len(chosen))
-            best: dict[int, tuple[float, int]] = {}
-            while wanted and len(best) < k:
-                best = self._store.best_views(query, self._candidates(query, wanted, chosen))
-                if wanted == len(chosen):
-                    break
-                wanted = min(WIDEN * wanted, len(chosen))
-            scores = {entity: self._calibrated(score) for entity, (score, _) in best.items()}
-            hits = self._store.hits(self.name, scores, {entity: row for entity, (_, row) in best.items()})
+        rows, scores = self._nearest.search(query, self._choice(view_kinds, kinds), k)
+        gain, offset = (self.manifest["calibration"].get(name, default) for name, default in NO_CALIBRATION)
+        calibrated = np.clip(scores * gain + offset, -1, 1).tolist()
+        entities = rows["entity"].tolist()
+        seen = zip(rows["id"].tolist(), [ALL_VIEWS[code] for code in rows["view"].tolist()], strict=True)
+        hits = self._store.hits(self.name, dict(zip(entities, calibrated, strict=True)),
+                                dict(zip(entities, seen, strict=True)))
         return best_first(hits, k)
 
-    def _calibrated(self, cosine: float) -> float:
-        calibration = self.manifest["calibration"]
-        return min(1.0, max(-1.0, cosine * calibration.get("gain", 1.0) + calibration.get("offset", 0.0)))
+    def _choice(self, view_kinds: Collection[View], kinds: Collection[str] | None) -> Choice:
+        chosen = frozenset(view_kinds)
+        views = np.array([view in chosen for view in ALL_VIEWS])
+        if kinds is None:
+            return Choice(views)
+        entities = self._store.entities_of_kinds(frozenset(kinds))
+        return Choice(views, entities, float(entities.sum()) / self._store.entities)
 
-    def _candidates(self, query: Vector, wanted: int, chosen: frozenset[int]) -> list[int]:
-        """Ids of about the `wanted` nearest vectors among those chosen; of all when the graph falls short."""
-        found = None
-        if wanted < len(chosen):
-            allowed = None if len(chosen) == self._store.vectors else chosen.__contains__
-            found = nearest.nearest(self._index, query, wanted, allowed)
-        return sorted(chosen) if found is None else found
-
-    def search_text(self, query: str, vector: NDArray[np.floating] | None = None, k: int = 10) -> list[Hit]:
+    def search_text(self, query: str, vector: NDArray[np.floating] | None = None, k: int = 10,
+                    kinds: Collection[str] | None = None) -> list[Hit]:
         """The k entities whose words fit a query; `vector` is the query's text vector, shape (T,), if any.
 
         The score is `words.lexical_scores`, in [0, 1]; with a vector, its mean with the cosine (cut at 0) of
         the entity's text vector. Entities that score 0 are left out. Any characters are allowed in a query.
+
+        kinds : kinds of entities to find; None for all
         """
         check_k(k)
         wanted = CANDIDATES_PER_HIT * k
         direction = None if vector is None else unit(vector, self.embedder.text_dimension)
-        with self._lock:
-            semantic: dict[int, float] = {}
-            if direction is not None:
-                semantic = semantic_scores(*self._text_vectors, direction, wanted)
-            scores = lexical_scores(self._store.rows, query_words(query), self.manifest["counts"]["entities"],
-                                    wanted, list(semantic))
-            if direction is not None:
-                scores = {entity: (scores.get(entity, 0.0) + semantic.get(entity, 0.0)) / 2
-                          for entity in scores.keys() | semantic.keys()}
-            found = {entity: score for entity, score in scores.items() if score > 0}
-            hits = self._store.hits(self.name, found)
+        allowed = None if kinds is None else self._store.entities_of_kinds(frozenset(kinds))
+        semantic: dict[int, float] = {}
+        if direction is not None:
+            semantic = semantic_scores(*self._text_vectors, direction, wanted, allowed)
+        scores = lexical_scores(self._store.rows, query_words(query), self._store.entities, wanted, list(semantic),
+                                kinds)
+        if direction is not None:
+            scores = {entity: (scores.get(entity, 0.0) + semantic.get(entity, 0.0)) / 2
+                      for entity in scores.keys() | semantic.keys()}
+        found = sorted(((score, entity) for entity, score in scores.items() if score > 0), reverse=True)
+        hits = self._store.hits(self.name, {entity: score for score, entity in found})
         return best_first(hits, k)
 
     def looks(self, phrase: str) -> NDArray[np.float32]:
@@ -139,25 +137,22 @@ class Pack:
 
         phrase : lower-case words, see `names.named_phrases`; N is 0 where nothing is called so
         """
-        with self._lock:
-            return self._store.vectors_of(named_entities(self._store.rows, phrase), LOOKED_LIKE)
+        return self._store.vectors_of(named_entities(self._store.rows, phrase), LOOKED_LIKE)
 
     def has_name(self, phrase: str) -> bool:
         """Whether an entity is called exactly so, see `names.is_name`."""
-        with self._lock:
-            return is_name(self._store.rows, phrase)
+        return is_name(self._store.rows, phrase)
 
     @cached_property
-    def _text_vectors(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    def _text_vectors(self) -> tuple[NDArray[Any], NDArray[np.int64]]:
         return self._store.text_vectors()
 
     def facts(self, key: str) -> dict[str, str]:
         """The facts of an entity by attribute, in the curator's order. Raises KeyError for an unknown key."""
-        with self._lock:
-            rows = self._store.rows("SELECT id FROM entities WHERE key = ?", (key,))
-            if not rows:
-                raise KeyError(key)
-            return self._store.facts(rows[0][0])
+        rows = self._store.rows("SELECT id FROM entities WHERE key = ?", (key,))
+        if not rows:
+            raise KeyError(key)
+        return self._store.facts(rows[0][0])
 
     def thumbnail(self, hit: Hit) -> NDArray[np.uint8] | None:
         """The picture beside a hit, uint8 RGB, at most 160 pixels a side, or None."""
@@ -185,14 +180,15 @@ def sign(folder: Path, key: Ed25519PrivateKey) -> dict[str, Any]:
 
 
 def rebuild_cache(folder: Path) -> dict[str, Any]:
-    """Make `regions.hnsw` again from the database, whether missing, damaged or of another library version.
+    """Make the caches again from the database, whether missing, damaged or of another library version.
 
     All other files must be sound. Returns the new manifest; equal input and library give an equal pack.
     """
     manifest = manifests.checked_manifest(folder)
-    files = {name: digest for name, digest in manifest["files"].items() if name != schema.INDEX_NAME}
-    if (cache := folder / schema.INDEX_NAME).is_file():
-        files[schema.INDEX_NAME] = sha256_file(cache)  # whatever it holds, it is about to be replaced
+    files = {name: digest for name, digest in manifest["files"].items() if name not in schema.CACHE_NAMES}
+    for name in schema.CACHE_NAMES:
+        if (cache := folder / name).is_file():
+            files[name] = sha256_file(cache)  # whatever it holds, it is about to be replaced
     manifests.verify_pack_files(folder, {**manifest, "files": files})
     store = Store(folder, manifest, manifests.embedder_of(folder, manifest))
     try:
@@ -204,13 +200,3 @@ def rebuild_cache(folder: Path) -> dict[str, Any]:
         return made
     finally:
         store.close()
-
-
-def _index(folder: Path, manifest: dict[str, Any], store: Store) -> Any:
-    """The HNSW index: loaded when this library wrote it, else rebuilt in memory; None without vectors."""
-    if not store.vectors:
-        return None
-    dimension = store.embedder.dimension
-    if schema.INDEX_NAME not in manifest["files"] or manifest["index"] != nearest.recipe():
-        return nearest.build_index(store.database, dimension)
-    return nearest.load_index(folder / schema.INDEX_NAME, dimension, store.vectors)

@@ -21,11 +21,12 @@ class Searchable(Protocol):
     def embedder(self) -> EmbedderId:
         """What its vectors were made with."""
 
-    def search_vectors(self, vector: NDArray[np.floating], view_kinds: Collection[View] = ALL_VIEWS,
-                       k: int = 10) -> list[Hit]:
+    def search_vectors(self, vector: NDArray[np.floating], view_kinds: Collection[View] = ALL_VIEWS, k: int = 10,
+                       kinds: Collection[str] | None = None) -> list[Hit]:
         """See `Pack.search_vectors`."""
 
-    def search_text(self, query: str, vector: NDArray[np.floating] | None = None, k: int = 10) -> list[Hit]:
+    def search_text(self, query: str, vector: NDArray[np.floating] | None = None, k: int = 10,
+                    kinds: Collection[str] | None = None) -> list[Hit]:
         """See `Pack.search_text`."""
 
     def looks(self, phrase: str) -> NDArray[np.float32]:
@@ -46,15 +47,16 @@ class Library:
             raise ValueError(f"packs of one library need one embedder, got {sorted(e.id for e in embedders)}")
         self.packs = tuple(packs)
 
-    def search_vectors(self, vector: NDArray[np.floating], view_kinds: Collection[View] = ALL_VIEWS,
-                       k: int = 10) -> list[Hit]:
+    def search_vectors(self, vector: NDArray[np.floating], view_kinds: Collection[View] = ALL_VIEWS, k: int = 10,
+                       kinds: Collection[str] | None = None) -> list[Hit]:
         """The k nearest entities of all packs; see `Pack.search_vectors`."""
-        hits = [hit for pack in self.packs for hit in pack.search_vectors(vector, view_kinds, k)]
+        hits = [hit for pack in self.packs for hit in pack.search_vectors(vector, view_kinds, k, kinds)]
         return best_first(hits, k)
 
-    def search_text(self, query: str, vector: NDArray[np.floating] | None = None, k: int = 10) -> list[Hit]:
+    def search_text(self, query: str, vector: NDArray[np.floating] | None = None, k: int = 10,
+                    kinds: Collection[str] | None = None) -> list[Hit]:
         """The k entities of all packs whose words fit best; see `Pack.search_text`."""
-        return best_first([hit for pack in self.packs for hit in pack.search_text(query, vector, k)], k)
+        return best_first([hit for pack in self.packs for hit in pack.search_text(query, vector, k, kinds)], k)
 
     def looks(self, words: str) -> NDArray[np.float32]:
         """How things look that some words name: unit vectors (N, D) from all packs; N is 0 for unknown names.

@@ -1,4 +1,4 @@
-"""Writing a pack: rows into SQLite, thumbnails beside it, the HNSW cache, and the manifest last of all."""
+"""Writing a pack: rows into SQLite, thumbnails beside it, caches that find vectors, and the manifest last."""
 
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from pixsearch.contract.faults import Fault
 from pixsearch.contract.files import MANIFEST_NAME, atomic_directory, read_manifest, write_manifest
 from pixsearch.index import schema
+from pixsearch.index.caches import build_caches
 from pixsearch.index.embedder import EmbedderId, unit
 from pixsearch.index.hits import View
-from pixsearch.index.nearest import build_index, recipe, save_index
 from pixsearch.index.views import thumbnail as thumbnail_of
+from pixsearch.index.words import indexed
 
 NO_FACTS: Mapping[str, str] = MappingProxyType({})
 
@@ -30,11 +31,12 @@ class PackWriter:
     """
 
     def __init__(self, output: Path, *, name: str, embedder: EmbedderId, licence: str, version: int = 1,
-                 calibration: Mapping[str, float] | None = None) -> None:
-        self._output, self._embedder = output, embedder
+                 calibration: Mapping[str, float] | None = None,
+                 precision: str = schema.DEFAULT_PRECISION) -> None:
+        self._output, self._embedder, self._precision = output, embedder, precision
         self.manifest: dict[str, Any] = {
             "format_version": schema.FORMAT_VERSION, "kind": schema.PACK_KIND, "name": name,
-            "version": version, "licence": licence, "calibration": dict(calibration or {}),
+            "version": version, "licence": licence, "calibration": dict(calibration or {}), "precision": precision,
             "embedder": {"id": embedder.id, "dimension": embedder.dimension,
                          "text_dimension": embedder.text_dimension}}
         self.more_counts: dict[str, int] = {}
@@ -72,14 +74,13 @@ class PackWriter:
         self._database.executemany("INSERT INTO facts VALUES(?, ?, ?)",
                                    [(entity, attribute, value) for attribute, value in facts.items()])
         execute("INSERT INTO words(rowid, name, aliases, facts, text) VALUES(?, ?, ?, ?, ?)",
-                (entity, name, " | ".join(aliases), " | ".join(f"{a}: {v}" for a, v in facts.items()),
-                 f"{kind} {text}"))
+                (entity, *indexed(name, aliases, kind, facts, text)))
         return entity
 
     def add_vector(self, entity: int, vector: NDArray[np.floating], view: View = View.PROTOTYPE,
                    thumbnail: NDArray[np.uint8] | bytes | None = None) -> None:
         """Add a vector, shape (D,), scaled to length one; `thumbnail` is uint8 RGB of any size, or a WebP file."""
-        blob = schema.to_blob(unit(vector, self._embedder.dimension))
+        blob = schema.to_blob(unit(vector, self._embedder.dimension), self._precision)
         self._vectors += 1
         if self._vectors > schema.MAX_VECTORS:
             raise _too_many("vectors", schema.MAX_VECTORS)
@@ -90,7 +91,7 @@ class PackWriter:
     def add_text_vector(self, entity: int, vector: NDArray[np.floating]) -> None:
         """Add a vector of the entity's words, shape (T,), scaled to length one."""
         self._database.execute("INSERT INTO texts(entity, embedding) VALUES(?, ?)",
-                               (entity, schema.to_blob(unit(vector, self._embedder.text_dimension))))
+                               (entity, schema.to_blob(unit(vector, self._embedder.text_dimension), self._precision)))
 
     @property
     def folder(self) -> Path:
@@ -106,10 +107,11 @@ class PackWriter:
         """Add the page that shows a curator what is in the pack."""
         (self._folder / schema.REPORT_NAME).write_text(page, "utf-8")
 
-    def _save_thumbnail(self, picture: NDArray[np.uint8] | bytes) -> str:
+    def _save_thumbnail(self, picture: NDArray[np.uint8] | bytes) -> str | None:
+        """Keep a thumbnail, and return its file's name; None once a pack has as many as it may: it goes without."""
+        if self._thumbnails == schema.MAX_THUMBNAILS:
+            return None
         self._thumbnails += 1
-        if self._thumbnails > schema.MAX_THUMBNAILS:
-            raise _too_many("thumbnails", schema.MAX_THUMBNAILS)
         folder = self._folder / schema.THUMBNAIL_FOLDER
         folder.mkdir(exist_ok=True)
         name = f"{self._vectors:08d}.webp"
@@ -131,11 +133,11 @@ class PackWriter:
 
 
 def seal(folder: Path, manifest: Mapping[str, Any], database: sqlite3.Connection) -> dict[str, Any]:
-    """Write the HNSW cache of a database and then the manifest, which says what both were made with."""
-    counts = manifest["counts"]
-    if counts["regions"] + counts["images"]:
-        save_index(build_index(database, manifest["embedder"]["dimension"]), folder / schema.INDEX_NAME)
-    return write_manifest(folder, {**manifest, "index": recipe()})
+    """Write the caches of a database and then the manifest, which says what all were made with."""
+    count = manifest["counts"]["regions"] + manifest["counts"]["images"]
+    precision = manifest.get("precision", schema.FIRST_PRECISION)
+    made = build_caches(folder, database, manifest["embedder"]["dimension"], precision, count)
+    return write_manifest(folder, {**manifest, "index": made})
 
 
 def refuse_foreign(output: Path) -> None:

@@ -34,9 +34,7 @@ def phrases_of(corpora: Sequence[Corpus], words: Iterable[str]) -> list[str]:
 
 def load_anchors(folder: Path, model: PixSearch, tokenizer: Tokenizer, phrases: list[str]) -> Anchors:
     """The anchors of `phrases`, fitted unless `folder` has kept them from an earlier run."""
-    key = hashlib.sha256(json.dumps(phrases).encode())
-    for tensor in model.language.state_dict().values():  # anchors of other weights are other anchors
-        key.update(tensor.cpu().contiguous().numpy())
+    key = hashlib.sha256(json.dumps(phrases).encode() + model.language.fingerprint())  # other weights, other anchors
     path = folder / f"{model.size.name}-{key.hexdigest()[:16]}.safetensors"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -51,7 +49,6 @@ def load_anchors(folder: Path, model: PixSearch, tokenizer: Tokenizer, phrases: 
 @torch.inference_mode()
 def fit_anchors(model: PixSearch, tokenizer: Tokenizer, phrases: list[str]) -> torch.Tensor:
     """Mean last hidden state of every phrase, read on its own by the language model as it is now: (P, width)."""
-    blank = torch.zeros(1, 1, model.size.width, device=model.device)
     means: list[torch.Tensor] = []
     with click.progressbar(length=len(phrases), label="anchors", file=sys.stderr) as bar:
         for start in range(0, len(phrases), PHRASES_AT_ONCE):
@@ -63,7 +60,6 @@ def fit_anchors(model: PixSearch, tokenizer: Tokenizer, phrases: list[str]) -> t
                 ids[row, :1 + len(one)] = torch.tensor([tokenizer.special.bos, *one])
                 words[row, 1:1 + len(one)] = 1.0
             ids, words = ids.to(model.device), words.to(model.device)
-            hidden, _ = model.language(model.language.embed(ids, blank.expand(len(chunk), -1, -1)))
-            means.append(pool_span(hidden, words).cpu())
+            means.append(pool_span(model.language.words_alone(ids), words).cpu())
             bar.update(len(chunk))
     return torch.cat(means)

@@ -4,6 +4,7 @@ Differences from a general implementation: image vectors replace pad ids, the co
 window (so that every layer attends to everything before it), and the cache is two stacked tensors.
 """
 
+import hashlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
+from pixsearch.contract.grammar import SPECIAL_TOKENS
 from pixsearch.model.sizes import Size
 
 LOCAL_ROTARY_BASE, GLOBAL_ROTARY_BASE = 10_000.0, 1_000_000.0
@@ -126,6 +128,36 @@ class Language(nn.Module):
         self.norm = RMSNorm(size.width)
         nn.init.normal_(self.embedding.weight, std=size.width ** -0.5)
 
+    @property
+    def vocabulary(self) -> int:
+        """How many tokens there are."""
+        return self.embedding.num_embeddings
+
+    @property
+    def learns(self) -> bool:
+        """Whether training reaches this part."""
+        return self.embedding.weight.requires_grad
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.embedding.weight.device
+
+    def train_special_rows(self) -> None:
+        """Let the rows of the special tokens learn, and no others."""
+        rows = self.embedding.weight
+        rows.requires_grad_(True)
+        special = torch.zeros(rows.shape[0], 1, device=rows.device)
+        special[:len(SPECIAL_TOKENS)] = 1.0
+        rows.register_hook(lambda gradient: gradient * special)
+
+    def fingerprint(self) -> bytes:
+        """Differs for other weights."""
+        found = hashlib.sha256()
+        for tensor in self.state_dict().values():
+            found.update(tensor.cpu().contiguous().numpy())
+        return found.digest()
+
     def embed(self, ids: Tensor, image_tokens: Tensor) -> Tensor:
         """Ids (B, T) → (B, T, width), the n-th pad id of each row replaced by the n-th of image_tokens (B, N, width).
 
@@ -170,6 +202,10 @@ class Language(nn.Module):
         parts = [self.embed(ids[row:row + 1, :length], image_tokens[row:row + 1]) for row, length in enumerate(lengths)]
         hidden, _ = self(torch.cat(parts, dim=1), lengths=lengths)
         return pad_sequence(hidden[0].split(list(lengths)), batch_first=True)
+
+    def words_alone(self, ids: Tensor) -> Tensor:
+        """Ids (B, T) of a text without any image → last hidden states (B, T, width)."""
+        return self(self.embed(ids, torch.zeros(len(ids), 1, self.size.width, device=ids.device)))[0]
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Hidden states (…, width) → next-token logits (…, vocabulary)."""

@@ -35,7 +35,7 @@ class Anchors:
 
     def of(self, phrases: Sequence[str]) -> Tensor:
         """(len(phrases), width)."""
-        return self.means[[self.rows[phrase] for phrase in phrases]]
+        return self.means[torch.tensor([self.rows[phrase] for phrase in phrases], dtype=torch.long)]
 
     def divergence(self, phrases: list[str], spans: Tensor) -> Tensor:
         """Mean KL from the anchors of `phrases` to span embeddings (N, width)."""
@@ -72,7 +72,7 @@ def full_losses(model: PixSearch, features: Features, step: FullStep, anchors: A
     """All losses of a step, already weighted; their sum is what training minimises."""
     batch = step.batch
     image_tokens, detail, context, dense = model.see(features)
-    learns = model.language.embedding.weight.requires_grad
+    learns = model.language.learns
     with _half_on_gpu(model.device), torch.set_grad_enabled(learns):
         hidden = model.language.read(batch.ids, batch.lengths, image_tokens)
     losses = {"language": LANGUAGE_WEIGHT * _language_loss(model, hidden, batch.labels)} if learns else {}
@@ -86,11 +86,12 @@ def full_losses(model: PixSearch, features: Features, step: FullStep, anchors: A
     prompts = Prompts(*(torch.cat(pair) for pair in zip(batch.prompts, other.prompts, strict=True)))
     queries = torch.cat([spans, anchors.of(other.phrases)])
     gold = torch.cat([batch.gold, other.gold])
-    drawn = model.decoder(queries, detail[scenes], context[scenes], dense[scenes], prompts,
-                          inside=cells_inside(gold, context.shape[-1]))
-    losses |= mask_losses(drawn, gold)
+    if len(queries):  # pictures without masks show the decoder nothing
+        drawn = model.decoder(queries, detail[scenes], context[scenes], dense[scenes], prompts,
+                              inside=cells_inside(gold, context.shape[-1]))
+        losses |= mask_losses(drawn, gold)
     losses["layout"] = layout_loss(model.pyramid.layout(context), batch.scenes.layout)
-    if learns:
+    if learns and len(spans):
         losses["anchor"] = ANCHOR_WEIGHT * anchors.divergence(batch.phrases, spans)
     losses["names"] = NAME_WEIGHT * name_loss(model, queries, torch.cat([batch.concepts, other.concepts]))
     nouns = Nouns(*(torch.cat(pair) for pair in zip(batch.nouns, other.nouns, strict=True)))
@@ -101,7 +102,7 @@ def full_losses(model: PixSearch, features: Features, step: FullStep, anchors: A
 def sight_losses(model: PixSearch, features: Features, step: SightStep, anchors: Anchors) -> dict[str, Tensor]:
     """The mask side alone, its words read where the anchors keep them: a cheap start before language trains."""
     other = step.others
-    detail, context = model.pyramid(Features(*(F.dropout2d(level, CHANNELS_DROPPED) for level in features)))
+    detail, context = model.pyramid(Features(*(F.dropout2d(level, CHANNELS_DROPPED) for level in features.levels)))
     dense = model.region.dense(features)
     queries = anchors.of(other.phrases)
     drawn = model.decoder(queries, detail, context[other.rows], dense[other.rows], other.prompts, step.corner,
@@ -128,7 +129,6 @@ def _half_on_gpu(device: torch.device) -> torch.autocast:
 
 def naming_loss(model: PixSearch, namings: Namings) -> Tensor:
     """Names without any picture, already weighted."""
-    blank = torch.zeros(len(namings.ids), 1, model.size.width, device=namings.ids.device)
-    with _half_on_gpu(model.device), torch.set_grad_enabled(model.language.embedding.weight.requires_grad):
-        hidden, _ = model.language(model.language.embed(namings.ids, blank))
+    with _half_on_gpu(model.device), torch.set_grad_enabled(model.language.learns):
+        hidden = model.language.words_alone(namings.ids)
     return NAME_WEIGHT * name_loss(model, pool_span(hidden, namings.spans), namings.covered)

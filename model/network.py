@@ -6,7 +6,10 @@ from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pixsearch.contract.grammar import SPECIAL_TOKENS
+from pixsearch.contract.tokenizer import Tokenizer
+from pixsearch.model.families.language import FamilyLanguage
+from pixsearch.model.families.parts import open_parts
+from pixsearch.model.families.tower import TokenAdapter, Tower
 from pixsearch.model.language import Language
 from pixsearch.model.masks import MaskDecoder, Prompts
 from pixsearch.model.region import RegionHead
@@ -14,7 +17,7 @@ from pixsearch.model.sizes import Size
 from pixsearch.model.tagger import SpanTagger, last_span, pool_span
 from pixsearch.model.vision import Features, ImageProjector, Pyramid, efficientnet_lite0, random_trunk
 
-ADAPTED = ["q", "k", "v", "o", "gate", "up", "down"]
+ADAPTER = "lora_"  # in the names of what adapters add
 
 
 class TextEncoder(nn.Module):
@@ -32,13 +35,22 @@ class TextEncoder(nn.Module):
 class PixSearch(nn.Module):
     """One class for every size; the parts are what the device runs as separate graphs."""
 
-    def __init__(self, size: Size, vocabulary: int, pad: int) -> None:
+    def __init__(self, size: Size, tokenizer: Tokenizer) -> None:
+        """A model of a size: untrained, except for what comes from a folder of weights."""
         super().__init__()
         self.size = size
+        vocabulary = tokenizer.size
+        self.tower: Tower | None = None
+        self.language: Language | FamilyLanguage
+        self.projector: ImageProjector | TokenAdapter
         self.trunk = efficientnet_lite0()[0] if size.pretrained else random_trunk(size.trunk)
         self.pyramid = Pyramid(size)
-        self.projector = ImageProjector(size)
-        self.language = Language(size, vocabulary, pad)
+        if size.weights:
+            self.tower, self.language = open_parts(size, tokenizer)
+            self.projector = TokenAdapter(size)
+        else:
+            self.language = Language(size, vocabulary, tokenizer.special.pad)
+            self.projector = ImageProjector(size)
         self.tagger = SpanTagger(size)
         self.decoder = MaskDecoder(size)
         self.region = RegionHead(size)
@@ -47,10 +59,15 @@ class PixSearch(nn.Module):
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
-        return self.language.embedding.weight.device
+        return self.language.device
+
+    def look(self, pixels: Tensor) -> Features:
+        """All that frozen parts see in frames (B, 3, S, S)."""
+        features = self.trunk(pixels)
+        return features if self.tower is None else features._replace(image=self.tower(pixels))
 
     def see(self, features: Features) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """→ image tokens (B, N, width), detail, context and dense region vectors: the vision graph's outputs."""
+        """→ image tokens (B, N, image width), detail, context and dense region vectors: the vision graph's outputs."""
         detail, context = self.pyramid(features)
         return self.projector(features), detail, context, self.region.dense(features)
 
@@ -70,18 +87,32 @@ def add_adapters(model: PixSearch, seed: int, language: bool = True) -> None:
     before, see `region_fit.py`) and text vectors; without `language` the whole language part.
     """
     torch.manual_seed(seed)
-    for part in (model.trunk, model.region, model.text):
-        part.requires_grad_(False)
+    for part in (model.trunk, model.tower, model.region, model.text):
+        if part is not None:
+            part.requires_grad_(False)
+    model.language.requires_grad_(False)
     if not language:
-        model.language.requires_grad_(False)
         return
-    rank = model.size.lora_rank
-    inject_adapter_in_model(LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=ADAPTED), model.language)
-    rows = model.language.embedding.weight
-    rows.requires_grad_(True)
-    special = torch.zeros(rows.shape[0], 1, device=rows.device)
-    special[:len(SPECIAL_TOKENS)] = 1.0
-    rows.register_hook(lambda gradient: gradient * special)
+    if not has_adapters(model):  # those of a family's stage 1 go on learning
+        put_adapters(model)
+    for name, parameter in model.language.named_parameters():
+        parameter.requires_grad_(ADAPTER in name)
+    model.language.train_special_rows()
+
+
+def put_adapters(model: PixSearch) -> None:
+    """Put untrained LoRA layers on the language part, float32 whatever they adapt."""
+    size = model.size
+    inject_adapter_in_model(LoraConfig(r=size.lora_rank, lora_alpha=2 * size.lora_rank,
+                                       target_modules=list(size.adapted)), model.language)
+    for name, parameter in model.language.named_parameters():
+        if ADAPTER in name:
+            parameter.data = parameter.data.float()
+
+
+def has_adapters(model: PixSearch) -> bool:
+    """Whether there are LoRA layers that are not merged."""
+    return any(isinstance(module, LoraLayer) for module in model.language.modules())
 
 
 def merge_adapters(model: PixSearch) -> None:

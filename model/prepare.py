@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 import torch
 from gguf import GGUFReader
+from tokenizers import Tokenizer as RustTokenizer
 
 from pixsearch.contract.tokenizer import Tokenizer, byte_tokenizer
 from pixsearch.model.checkpoint import BASE, Checkpoint, save_model
@@ -13,6 +14,8 @@ from pixsearch.model.data.everyday import class_names
 from pixsearch.model.data.phrasing import all_phrasings
 from pixsearch.model.data.records import Split
 from pixsearch.model.data.things import load_things
+from pixsearch.model.families.parts import family_tokenizer
+from pixsearch.model.language import Language
 from pixsearch.model.network import PixSearch
 from pixsearch.model.pretrained import GemmaVocabulary, gguf_path, load_gemma
 from pixsearch.model.region_fit import fit_region_head, view_recall, views_of
@@ -37,31 +40,56 @@ def vocabulary_corpus(data: Path) -> list[str]:
     return lines + [f"The {name} {name}" for name in names] * NOUN_WEIGHT + all_phrasings(Split.TRAIN) * NOUN_WEIGHT
 
 
+def start_folder(size: Size, runs: Path) -> Path:
+    """Where the untrained model of a size is kept."""
+    return runs / f"base-{size.name}"
+
+
 def prepare(size: Size, data: Path, runs: Path, seed: int = 0) -> Checkpoint:
-    """The start of stage 1 for a size, written to `runs/base-<size>`; what it is fitted on is cached under `runs`."""
-    if not size.pretrained:
+    """The start of stage 1 for a size, written to `start_folder`; what it is fitted on is cached under `runs`."""
+    torch.manual_seed(seed)
+    if size.weights:
+        _say(f"reading {size.weights}")
+        backend = family_tokenizer(Path(size.weights))
+        model = PixSearch(size, Tokenizer(backend, size.image_tokens))
+    elif not size.pretrained:
         backend = byte_tokenizer()
-        torch.manual_seed(seed)
-        return Checkpoint(PixSearch(size, backend.get_vocab_size(), 0), backend, {"stage": BASE, "steps": 0})
-    say = lambda text: click.echo(text, err=True)  # noqa: E731
-    say("reading Gemma-3-270M")
+        model = PixSearch(size, Tokenizer(backend))
+    else:
+        model, backend = _cut_gemma(size, data, runs)
+    checkpoint = Checkpoint(model, backend, {"stage": BASE, "steps": 0})
+    if size.pretrained:
+        checkpoint.description["view_recall"] = _fit(checkpoint, data, runs, seed)
+        save_model(start_folder(size, runs), checkpoint)
+    return checkpoint
+
+
+def _cut_gemma(size: Size, data: Path, runs: Path) -> tuple[PixSearch, RustTokenizer]:
+    """Gemma's layers of a size with the words that are used here."""
+    _say("reading Gemma-3-270M")
     reader = GGUFReader(gguf_path(runs / "gemma"))
     backend = GemmaVocabulary(reader).cut(vocabulary_corpus(data), VOCABULARY)
-    tokenizer = Tokenizer(backend)
-    torch.manual_seed(seed)
-    model = PixSearch(size, tokenizer.size, tokenizer.special.pad)
+    model = PixSearch(size, Tokenizer(backend))
+    assert isinstance(model.language, Language)
     load_gemma(model.language, reader, backend)
-    say(f"vocabulary {tokenizer.size} of {len(reader.fields['tokenizer.ggml.tokens'].contents())}, text vectors")
+    _say(f"vocabulary {model.language.vocabulary} of {len(reader.fields['tokenizer.ggml.tokens'].contents())}")
+    return model, backend
+
+
+def _fit(checkpoint: Checkpoint, data: Path, runs: Path, seed: int) -> float:
+    """Text vectors and region head; returns the recall@1 of validation views."""
+    model = checkpoint.model
+    _say("text vectors")
     with torch.no_grad():
-        model.text.table.weight.copy_(distil_text_vectors(tokenizer, size.text))
+        model.text.table.weight.copy_(distil_text_vectors(checkpoint.tokenizer, model.size.text))
     _, rows, biases = efficientnet_lite0()
     train, validation = (views_of(runs, load_materials(data, split), model.trunk)
                          for split in (Split.TRAIN, Split.VALIDATION))
     losses = fit_region_head(model.region, train, rows, biases, seed)
     recall = view_recall(model.region, validation)
-    say(f"region head: losses {losses}, recall@1 of validation views {recall:.3f}")
-    checkpoint = Checkpoint(model, backend, {"stage": BASE, "steps": 0, "view_recall": recall})
-    save_model(runs / f"base-{size.name}", checkpoint)
-    return checkpoint
+    _say(f"region head: losses {losses}, recall@1 of validation views {recall:.3f}")
+    return recall
 
 
+def _say(text: str) -> None:
+    click.echo(text, err=True)

@@ -1,12 +1,13 @@
 """A smaller model from a bigger one: it keeps some of the language part's layers and learns to do without the rest."""
 
+from pixsearch.contract.tokenizer import Tokenizer
 from pixsearch.model.network import PixSearch
 from pixsearch.model.sizes import Size
 
 LAYERS = "language.layers."
 
 
-def keep_layers(model: PixSearch, size: Size) -> PixSearch:
+def keep_layers(model: PixSearch, size: Size, tokenizer: Tokenizer) -> PixSearch:
     """The model with the layers of a size that has fewer, or the model itself where it is of that size.
 
     Raises ValueError for a size that has layers which the model lacks.
@@ -24,6 +25,6 @@ def keep_layers(model: PixSearch, size: Size) -> PixSearch:
                 continue
             name = f"{LAYERS}{places[int(place)]}.{rest}"
         kept[name] = tensor
-    smaller = PixSearch(size, model.language.embedding.num_embeddings, model.language.pad)
+    smaller = PixSearch(size, tokenizer)
     smaller.load_state_dict(kept)
     return smaller

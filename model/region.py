@@ -32,7 +32,7 @@ class RegionHead(nn.Module):
 
     def dense(self, features: Features) -> Tensor:
         """Region vectors of every position: (B, region, h, w), unit length along dimension 1."""
-        return F.normalize(self.project(features.head.movedim(1, -1)), dim=-1).movedim(-1, 1)
+        return F.normalize(self.project(features.head.permute(0, 2, 3, 1)), dim=-1).permute(0, 3, 1, 2)
 
     def class_logits(self, vectors: Tensor) -> Tensor:
         """Similarity to every prototype (…, CLASSES), scaled for a softmax."""

@@ -8,7 +8,6 @@ import torch
 from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
-from pixsearch.contract.grammar import SPECIAL_TOKENS
 from pixsearch.contract.tokenizer import Tokenizer
 
 SMOOTHING = 1e-3  # of the inverse frequency weights
@@ -32,5 +31,5 @@ def distil_text_vectors(tokenizer: Tokenizer, dimension: int) -> Tensor:
     frequency = 1.0 / torch.arange(2, tokenizer.size + 2).float()
     frequency /= frequency.sum()
     table *= (SMOOTHING / (SMOOTHING + frequency))[:, None]
-    table[:len(SPECIAL_TOKENS)] = 0.0
+    table[sorted(tokenizer.special_ids)] = 0.0
     return table

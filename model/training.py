@@ -15,22 +15,31 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pixsearch.contract.tokenizer import Tokenizer
+from pixsearch.contract.faults import Fault
 from pixsearch.model.anchors import load_anchors, phrases_of
 from pixsearch.model.batches import on_device
-from pixsearch.model.checkpoint import BASE, Checkpoint, load_model, load_progress, save_model, save_progress
+from pixsearch.model.checkpoint import (
+    BASE,
+    Checkpoint,
+    described_size,
+    load_model,
+    load_progress,
+    save_model,
+    save_progress,
+)
 from pixsearch.model.concepts import Concepts
 from pixsearch.model.config import RunConfig
-from pixsearch.model.corpus import build_corpus
+from pixsearch.model.corpus import Corpus, build_corpus
 from pixsearch.model.curves import plot_curves
 from pixsearch.model.data.records import Split
+from pixsearch.model.families.language import FamilyLanguage
+from pixsearch.model.image_tokens import add_image_tokens
 from pixsearch.model.looks import Looks
 from pixsearch.model.losses import full_losses, sight_losses
 from pixsearch.model.network import PixSearch, add_adapters, merge_adapters, trained_parameters
-from pixsearch.model.prepare import prepare
+from pixsearch.model.prepare import prepare, start_folder
 from pixsearch.model.pruning import keep_layers
 from pixsearch.model.sight import load_sight
-from pixsearch.model.sizes import size_named
 from pixsearch.model.steps import FullStep, SightStep, Steps
 from pixsearch.model.validation import validate
 
@@ -56,15 +65,19 @@ class Run:
         torch.set_flush_denormal(True)  # gradients of finished masks are that small, and cost a third of a step
         self.config, self.folder = config, runs / f"{config.name}.run"
         self.folder.mkdir(parents=True, exist_ok=True)
-        size, start = size_named(config.size), runs / config.start
-        checkpoint = load_model(start) if start.exists() else prepare(size, data, runs)
+        size, start = described_size(asdict(config)), runs / config.start
+        checkpoint = load_model(start, config.quantized) if start.exists() else prepare(size, data, runs)
+        if size.weights and checkpoint.model.size != size:
+            raise Fault(f"model {start}", expected=f"made from {size.weights}",
+                        actual=f"{checkpoint.model.size.name} from {checkpoint.model.size.weights or 'no folder'}",
+                        remedy="name another `start`, or other --weights")
         base = _untrained(checkpoint, data, runs)
-        self.model, self.backend = keep_layers(checkpoint.model, size), checkpoint.backend
+        self.model, self.backend = keep_layers(checkpoint.model, size, checkpoint.tokenizer), checkpoint.backend
         if config.sight:
             load_sight(self.model)
-        self.tokenizer = Tokenizer(self.backend)
+        self.tokenizer = checkpoint.tokenizer
         self.corpus, self.held_out = (
-            build_corpus(runs / "corpus" / f"{split}-{count}", data, split, count, self.model.trunk)
+            self._corpus(split, count, data, runs)
             for split, count in ((Split.TRAIN, config.scenes), (Split.VALIDATION, config.validation_scenes)))
         self.concepts = Concepts(data)
         self.looks, self.held_out_looks = (Looks.of_split(split, data, runs, self.model, self.concepts)
@@ -76,11 +89,29 @@ class Run:
                                     phrases_of([self.corpus, self.held_out], self.concepts.phrases))
         self.steps = Steps(self.corpus, self.tokenizer, self.concepts, self.looks, self.anchors.rows, config)
         add_adapters(self.model, config.seed, language=config.rate > 0)
+        if config.checkpointing and isinstance(self.model.language, FamilyLanguage):
+            self.model.language.compute_twice()
         self.optimiser = self._optimiser()
         gc.collect()
         gc.freeze()  # the samples are a million objects that no later collection needs to visit
         progress = self.folder / PROGRESS_FILE
         self.step = load_progress(progress, self.model, self.optimiser) if progress.exists() else 0
+
+    def _corpus(self, split: Split, count: int, data: Path, runs: Path) -> Corpus:
+        """Composed scenes and published corpora; validation is by scenes alone where there are any."""
+        config, tower = self.config, self.model.tower
+        composed = None
+        if count:
+            folder = runs / "corpus" / f"{split}-{count}"
+            build_corpus(folder, data, split, count, self.model.trunk)
+            composed = Corpus(folder, add_image_tokens(folder, data, split, tower) if tower else "")
+            if not config.corpora or split is Split.VALIDATION:
+                return composed
+        from pixsearch.model.corpora import joined, kept_corpora  # needs the extra [corpora]
+
+        folders = kept_corpora(config.corpora, split, config.pictures, runs, self.model.trunk)
+        return joined(composed, [Corpus(one, add_image_tokens(one, data, split, tower) if tower else "")
+                                 for one in folders])
 
     def _optimiser(self) -> torch.optim.AdamW:
         """The paper's AdamW: betas 0.9 and 0.95, no weight decay; what is new learns faster than what is adapted."""
@@ -135,7 +166,7 @@ def _untrained(checkpoint: Checkpoint, data: Path, runs: Path) -> Checkpoint:
     if checkpoint.description["stage"] == BASE:
         return checkpoint
     size = checkpoint.model.size
-    folder = runs / f"base-{size.name}"
+    folder = start_folder(size, runs)
     return load_model(folder) if folder.exists() else prepare(size, data, runs)
 
 
@@ -163,7 +194,8 @@ def train(config: RunConfig, data: Path, runs: Path, on_step: Callable[[Run], No
                 run.save()
             if on_step:
                 on_step(run)
-    merge_adapters(run.model)
+    if not config.weights:  # a family's own folder stays as it is, and its adapters beside it
+        merge_adapters(run.model)
     save_model(runs / config.name, Checkpoint(run.model, run.backend, {"stage": config.stage, "run": asdict(config)}))
     return run.model
 

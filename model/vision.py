@@ -1,5 +1,6 @@
 """The image side: a frozen EfficientNet-Lite trunk, a feature pyramid, and the vectors that stand for the frame."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -11,7 +12,6 @@ from pixsearch.model.attention import FOURIER_BANDS, Attention, fourier, grid_of
 from pixsearch.model.layout import LAYOUT_CHANNELS
 from pixsearch.model.sizes import Size
 
-IMAGE_GRID = 6  # image tokens a side
 ROUNDS = 2  # of positions looking at each other: what is a thing, then how it stands among the others
 
 
@@ -22,6 +22,18 @@ class Features(NamedTuple):
     stride8: Tensor  # (B, c8, S/8, S/8)
     stride16: Tensor  # (B, c16, S/16, S/16)
     head: Tensor  # (B, c32, S/32, S/32), the classifier's features before pooling
+    image: Tensor | None = None  # (B, N, I): image tokens of a tower that sees for the language part
+
+    @property
+    def levels(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The four maps."""
+        return self.stride4, self.stride8, self.stride16, self.head
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> "Features":
+        """The same with every tensor changed."""
+        image = None if self.image is None else change(self.image)
+        stride4, stride8, stride16, head = map(change, self.levels)
+        return self._replace(stride4=stride4, stride8=stride8, stride16=stride16, head=head, image=image)
 
 
 class SameConv(nn.Module):
@@ -179,12 +191,14 @@ class ImageProjector(nn.Module):
     def __init__(self, size: Size) -> None:
         super().__init__()
         inputs = sum(size.trunk[1:])
-        self.place = nn.Parameter(torch.zeros(IMAGE_GRID * IMAGE_GRID, size.width))
+        self.grid = size.image_grid
+        self.place = nn.Parameter(torch.zeros(size.image_tokens, size.width))
         self.project = nn.Sequential(nn.LayerNorm(inputs), nn.Linear(inputs, size.width), nn.GELU(),
                                      nn.Linear(size.width, size.width))
 
     def forward(self, features: Features) -> Tensor:
-        """→ (B, IMAGE_GRID², width)."""
-        pooled = [F.avg_pool2d(level, level.shape[-1] // IMAGE_GRID) for level in features[1:]]
+        """→ (B, grid², width)."""
+        pooled = [F.avg_pool2d(level, level.shape[-1] // self.grid)
+                  for level in (features.stride8, features.stride16, features.head)]
         cells = torch.cat(pooled, dim=1).flatten(2).transpose(1, 2)  # (B, cells, channels)
         return self.project(cells) + self.place

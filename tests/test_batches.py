@@ -113,4 +113,4 @@ def test_a_mirrored_scene_turns_everything_or_is_left_alone(
     straight, turned = (make_scenes([sample], corpus, turn) for turn in ([False], [True]))
     assert torch.equal(straight.layout[:, 0].flip(-1), turned.layout[:, 0])
     features, flipped = (corpus.scene_features(one.rows, one.mirrored) for one in (straight, turned))
-    assert all(torch.equal(a.flip(-1), b) for a, b in zip(features, flipped, strict=True))
+    assert all(torch.equal(a.flip(-1), b) for a, b in zip(features.levels, flipped.levels, strict=True))

@@ -70,6 +70,15 @@ def test_it_is_mounted_beside_packs(tmp_path: Path, memory: MemoryPack) -> None:
         assert len(library.looks("the red box on the left")) == 2
 
 
+def test_searches_keep_to_the_kinds_asked_for(tmp_path: Path, memory: MemoryPack) -> None:
+    memory.add("old key", region=a_vector(1), kind="key")
+    memory.add("mug", region=a_vector(1), kind="cup")
+    with Library([Pack.open(a_pack(tmp_path), Histogram.id), memory]) as library:
+        assert [hit.entity for hit in library.search_vectors(a_vector(1), kinds=["cup"])] == ["mug"]
+        for vector in (None, Histogram().text("key mug")):
+            assert [hit.entity for hit in library.search_text("key mug", vector, kinds=["key"])] == ["old key"]
+
+
 def test_a_memory_opens_as_it_was_closed(tmp_path: Path) -> None:
     for at in range(3):
         with MemoryPack.open(tmp_path, Histogram()) as memory:
@@ -200,7 +209,7 @@ def test_readers_in_threads_and_another_opening_see_each_write_and_no_half_of_on
         for thread in threads:
             thread.start()
         oldest = []
-        for at in range(40):
+        for at in range(24):
             oldest.append(memory.add(str(at), {"number": str(at)}, region=a_vector(at), image=a_vector(-at - 1 + 99)))
             assert memory.search_vectors(a_vector(at), [View.REGION], 1)[0].entity == str(at)
             assert second.search_vectors(a_vector(at), [View.REGION], 1)[0].entity == str(at)

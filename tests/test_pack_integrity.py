@@ -13,7 +13,7 @@ from test_pack_build import Histogram, a_pack, contents
 
 from pixsearch.contract.faults import Fault
 from pixsearch.contract.files import write_manifest
-from pixsearch.index import nearest, schema
+from pixsearch.index import caches, schema
 from pixsearch.index.pack import Pack, info, rebuild_cache, verify
 
 
@@ -28,7 +28,8 @@ def test_a_flipped_bit_in_any_file_is_refused(tmp_path: Path) -> None:
     pack = a_pack(tmp_path)
     random = np.random.default_rng(0)
     names = sorted(contents(pack))
-    assert {"manifest.json", "regions.hnsw", "knowledge.sqlite", "thumbnails/00000001.webp"} <= set(names)
+    assert {"manifest.json", "regions.hnsw", "regions.npy", "knowledge.sqlite",
+            "thumbnails/00000001.webp"} <= set(names)
     for name in names:
         sound = (pack / name).read_bytes()
         for at in {0, len(sound) - 1, *random.integers(0, len(sound), 20).tolist()}:
@@ -47,8 +48,9 @@ def test_damaged_bytes_reach_neither_hnswlib_nor_sqlite(
     pack = a_pack(tmp_path)
     opened: list[Path] = []
     monkeypatch.setattr(schema, "open_database", opened.append)
-    monkeypatch.setattr(nearest, "load_index", lambda path, *sizes: opened.append(path))
-    for name in ("regions.hnsw", "knowledge.sqlite", "thumbnails/00000001.webp"):
+    monkeypatch.setattr(caches, "load_graph", lambda path, *sizes: opened.append(path))
+    monkeypatch.setattr(caches, "open_rows", lambda path, *sizes: opened.append(path))
+    for name in ("regions.hnsw", "regions.npy", "knowledge.sqlite", "thumbnails/00000001.webp"):
         sound = (pack / name).read_bytes()
         (pack / name).write_bytes(sound[:-1])
         with pytest.raises(Fault, match="sha256"):
@@ -58,7 +60,7 @@ def test_damaged_bytes_reach_neither_hnswlib_nor_sqlite(
 
 
 @pytest.mark.parametrize("name", [
-    "manifest.json", "regions.hnsw", "knowledge.sqlite", "thumbnails/00000001.webp"])
+    "manifest.json", "regions.hnsw", "regions.npy", "knowledge.sqlite", "thumbnails/00000001.webp"])
 def test_a_missing_file_is_refused(tmp_path: Path, name: str) -> None:
     pack = a_pack(tmp_path)
     (pack / name).unlink()
@@ -85,9 +87,11 @@ def test_a_pack_of_another_embedder_is_refused_by_name(tmp_path: Path) -> None:
     (lambda m: m.update(name=7), "'name' of type str"),
     (lambda m: m.update(embedder={"id": "x"}), "an embedder"),
     (lambda m: m["embedder"].update(dimension=10 ** 9), "an embedder"),
-    (lambda m: m["embedder"].update(dimension=8), "vectors of 16 bytes"),
-    (lambda m: m["embedder"].update(dimension=4096), "vectors of 8192 bytes"),
-    (lambda m: m["embedder"].update(text_dimension=8), "vectors of 16 bytes"),
+    (lambda m: m["embedder"].update(dimension=8), "vectors of 8 bytes"),
+    (lambda m: m["embedder"].update(dimension=4096), "vectors of 4096 bytes"),
+    (lambda m: m["embedder"].update(text_dimension=8), "vectors of 8 bytes"),
+    (lambda m: m.update(precision="int4"), "a precision among float16, int8"),
+    (lambda m: m.update(precision=[]), "a precision among float16, int8"),
     (lambda m: m["counts"].update(entities=10 ** 9), "a count of entities"),
     (lambda m: m["counts"].update(entities=True), "a count of entities"),
     (lambda m: m["counts"].update(entities=2), "2 entities, got 3"),
@@ -182,7 +186,7 @@ def test_a_cache_of_another_library_version_is_not_loaded(tmp_path: Path) -> Non
     query = Histogram().region(np.full((2, 2, 3), (200, 20, 30), np.uint8), None)
     with Pack.open(pack, "histogram-4") as opened:
         assert opened.search_vectors(query, k=1)[0].key == "r"
-    assert rebuild_cache(pack)["index"] == nearest.recipe()
+    assert rebuild_cache(pack)["index"]["version"] == caches.recipe()["version"]
     verify(pack)
 
 

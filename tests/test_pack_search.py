@@ -49,7 +49,7 @@ def test_search_equals_brute_force_over_the_best_view_of_each_entity(
         agreed += len({hit.key for hit in hits} & set(expected))
         assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
         for hit in hits:
-            assert hit.view in kinds and abs(hit.score - best[int(hit.key[1:])]) < 2e-3
+            assert hit.view in kinds and abs(hit.score - best[int(hit.key[1:])]) < 1e-2
     assert agreed >= 98
 
 
@@ -144,3 +144,61 @@ def test_threads_get_the_answers_of_one_caller(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         together = list(pool.map(lambda query: pack.search_vectors(query, [View.REGION], 3), queries))
     assert together == alone
+
+
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory: pytest.TempPathFactory) -> tuple[Pack, np.ndarray]:
+    """A pack that is large enough for its graph: a few views around each of many centres; every tenth is a tool."""
+    entities, views, dimension, folder = 1500, 4, 32, tmp_path_factory.mktemp("crowd")
+    random = np.random.default_rng(0)
+    centres = random.normal(size=(entities, dimension))
+    stored = np.repeat(centres, views, axis=0) + 0.3 * random.normal(size=(entities * views, dimension))
+    with PackWriter(folder / "crowd", name="crowd", licence="CC0-1.0",
+                    embedder=EmbedderId("e", dimension, 2)) as writer:
+        for at in range(entities):
+            entity = writer.add_entity(f"k{at}", f"entity {at}", kind="tool" if at % 10 == 0 else "toy",
+                                       facts={"number": str(at)})
+            for vector in stored[at * views:(at + 1) * views]:
+                writer.add_vector(entity, vector, View.IMAGE if at % 3 == 0 else View.REGION)
+    return Pack.open(folder / "crowd", "e"), stored / np.linalg.norm(stored, axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize(("kinds", "views"), [
+    (None, ALL_VIEWS), (None, (View.IMAGE,)), (["tool"], ALL_VIEWS), (["tool"], (View.IMAGE,)), (["no"], ALL_VIEWS)])
+def test_the_graph_of_a_large_pack_finds_what_comparing_all_finds(
+        crowd: tuple[Pack, np.ndarray], kinds: list[str] | None, views: tuple[View, ...]) -> None:
+    pack, stored = crowd
+    assert pack._nearest.graph is not None and pack.manifest["index"]["recall"] >= 0.98
+    numbers = np.arange(1500)
+    allowed = np.isin(np.where(numbers % 10 == 0, "tool", "toy"), kinds or ["tool", "toy"])
+    allowed &= (numbers % 3 == 0) | (View.REGION in views)
+    found = expected = 0
+    for query in np.random.default_rng(1).normal(size=(30, 32)):
+        cosines = np.where(allowed, (stored @ query / np.linalg.norm(query)).reshape(1500, 4).max(axis=1), -2)
+        best = {f"k{at}" for at in np.argsort(-cosines)[:10] if cosines[at] > -2}
+        hits = pack.search_vectors(query, views, 10, kinds)
+        assert {hit.kind for hit in hits} <= set(kinds or {"tool", "toy"})
+        found, expected = found + len(best & {hit.key for hit in hits}), expected + len(best)
+    assert found >= 0.97 * expected
+
+
+def test_words_find_only_the_kinds_that_are_asked_for(tmp_path: Path) -> None:
+    with Pack.open(a_pack(tmp_path, [{"id": name, "name": f"{name} box", "kind": name} for name in ("red", "blue")]),
+                   "histogram-4") as pack:
+        for vector in (None, Histogram().text("box")):
+            assert {hit.key for hit in pack.search_text("box", vector)} == {"red", "blue"}
+            assert {hit.key for hit in pack.search_text("box", vector, kinds=["blue"])} == {"blue"}
+
+
+@pytest.mark.parametrize("precision", ["float16", "int8"])
+def test_either_precision_is_read_back(tmp_path: Path, precision: str) -> None:
+    vector = np.array([0.6, 0.0, -0.8])
+    with PackWriter(tmp_path / "p", name="p", embedder=EmbedderId("e", 3, 3), licence="CC0-1.0",
+                    precision=precision) as writer:
+        entity = writer.add_entity("a", "a")
+        writer.add_vector(entity, vector)
+        writer.add_text_vector(entity, vector)
+    with Pack.open(tmp_path / "p", "e") as pack:
+        assert pack.search_vectors(vector)[0].score == pytest.approx(1, abs=1e-4)
+        assert pack.search_text("zzz", vector)[0].score == pytest.approx(0.5, abs=1e-4)
+        assert pack.looks("a") == pytest.approx(vector[None], abs=0.01)

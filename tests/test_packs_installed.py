@@ -76,7 +76,7 @@ def test_an_older_or_another_pack_of_the_same_version_is_refused(tmp_path: Path,
     install(a_version(tmp_path, 2))
     before = contents(own_folders)
     for source in (a_version(tmp_path, 1), a_version(tmp_path, 2, more=" forged")):
-        with pytest.raises(Fault, match="a version above the installed 2"):
+        with pytest.raises(Fault, match="a version above 2"):
             install(source)
     assert contents(own_folders) == before
     assert install(a_version(tmp_path, 2)).version == 2  # the same one again changes nothing
@@ -94,7 +94,7 @@ def test_an_update_of_a_signed_pack_needs_the_same_signer(tmp_path: Path, own_fo
     with pytest.raises(Fault, match="got no signature"):
         install(second)
     sign(second, thief)
-    with pytest.raises(Fault, match="as of the installed one"):
+    with pytest.raises(Fault, match="as of the version before"):
         install(second)
     assert contents(own_folders) == before
     sign(third, museum)

@@ -5,18 +5,20 @@ from dataclasses import replace
 import pytest
 import torch
 
+from pixsearch.contract.tokenizer import Tokenizer, byte_tokenizer
 from pixsearch.model.network import PixSearch
 from pixsearch.model.pruning import keep_layers
 from pixsearch.model.sizes import SIZES
 
 BIG = replace(SIZES["tiny"], name="big", layers=(0, 2, 5, 7))
+TOKENIZER = Tokenizer(byte_tokenizer())
 
 
 @torch.inference_mode()
 def test_the_kept_layers_are_those_of_the_bigger_model() -> None:
     torch.manual_seed(0)
-    big = PixSearch(BIG, 300, 0)
-    small = keep_layers(big, replace(BIG, name="small", layers=(0, 5)))
+    big = PixSearch(BIG, TOKENIZER)
+    small = keep_layers(big, replace(BIG, name="small", layers=(0, 5)), TOKENIZER)
     assert small.size.full_attention == (1,) and len(small.language.layers) == 2
     ids, image = torch.tensor([[5, 9, 12]]), torch.zeros(1, 1, BIG.width)
     big.language.layers = torch.nn.ModuleList([big.language.layers[0], big.language.layers[2]])
@@ -29,7 +31,7 @@ def test_the_kept_layers_are_those_of_the_bigger_model() -> None:
 
 
 def test_a_model_of_that_size_stays_as_it_is_and_layers_cannot_be_made_up() -> None:
-    big = PixSearch(BIG, 300, 0)
-    assert keep_layers(big, BIG) is big
+    big = PixSearch(BIG, TOKENIZER)
+    assert keep_layers(big, BIG, TOKENIZER) is big
     with pytest.raises(ValueError, match=r"big lacks the layers \[3\] of other"):
-        keep_layers(big, replace(BIG, name="other", layers=(0, 3)))
+        keep_layers(big, replace(BIG, name="other", layers=(0, 3)), TOKENIZER)

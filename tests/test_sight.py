@@ -7,16 +7,18 @@ import torch
 from safetensors import safe_open
 
 from pixsearch.contract.faults import Fault
+from pixsearch.contract.tokenizer import Tokenizer, byte_tokenizer
 from pixsearch.model.network import PixSearch
 from pixsearch.model.sight import PARTS, SIGHT, load_sight, save_sight
 from pixsearch.model.sizes import Size, size_named
 
 TINY = size_named("tiny")
+TOKENIZER = Tokenizer(byte_tokenizer())
 
 
 def a_model(seed: int, size: Size = TINY) -> PixSearch:
     torch.manual_seed(seed)
-    return PixSearch(size, 300, 0)
+    return PixSearch(size, TOKENIZER)
 
 
 def test_the_parts_go_over_and_the_language_stays(tmp_path: Path) -> None:

@@ -199,7 +199,8 @@ def test_a_run_file_at_fault_says_so_in_one_line(tmp_path: Path, text: str, mess
         load_config(path)
 
 
-@pytest.mark.parametrize("name", ["small-stage1", "small-stage2", "nano-stage2", "mini-stage1", "mini-stage2"])
+@pytest.mark.parametrize("name", ["small-stage1", "small-stage2", "nano-stage2", "mini-stage1", "mini-stage2",
+                                  "base-stage1", "base-stage2"])
 def test_committed_run_files_are_sound(name: str) -> None:
     config = load_config(Path(training.__file__).parent / "runs" / f"{name}.toml")
     assert config.name == name and config.sight_steps < config.steps

@@ -8,16 +8,7 @@ from torch import nn
 
 from pixsearch.contract.preprocess import CROP_PIXELS, FRAME_PIXELS
 from pixsearch.model.sizes import SIZES
-from pixsearch.model.vision import (
-    IMAGE_GRID,
-    Among,
-    ImageProjector,
-    Pyramid,
-    SameConv,
-    Trunk,
-    efficientnet_lite0,
-    random_trunk,
-)
+from pixsearch.model.vision import Among, ImageProjector, Pyramid, SameConv, Trunk, efficientnet_lite0, random_trunk
 
 SIZE = SIZES["tiny"]
 
@@ -79,19 +70,19 @@ def test_shapes_of_what_a_frame_becomes() -> None:
     detail, context = Pyramid(SIZE)(features)
     assert detail.shape == (2, SIZE.detail, FRAME_PIXELS // 4, FRAME_PIXELS // 4)
     assert context.shape == (2, SIZE.context, FRAME_PIXELS // 16, FRAME_PIXELS // 16)
-    assert ImageProjector(SIZE)(features).shape == (2, IMAGE_GRID ** 2, SIZE.width)
+    assert ImageProjector(SIZE)(features).shape == (2, SIZE.image_grid ** 2, SIZE.width)
 
 
 @torch.inference_mode()
 def test_image_vectors_keep_to_their_place() -> None:
     torch.manual_seed(0)
     projector = ImageProjector(SIZE)
-    cells = FRAME_PIXELS // 32 // IMAGE_GRID
+    cells = FRAME_PIXELS // 32 // SIZE.image_grid
     features = random_trunk(SIZE.trunk)(torch.randn(1, 3, FRAME_PIXELS, FRAME_PIXELS))
     changed = features._replace(head=features.head.clone())
     changed.head[..., cells:2 * cells, :cells] += 1.0  # second row, first column of the grid
     moved = (projector(features) - projector(changed)).abs().amax(dim=-1)[0] > 1e-5
-    assert moved.nonzero().flatten().tolist() == [IMAGE_GRID]
+    assert moved.nonzero().flatten().tolist() == [SIZE.image_grid]
 
 
 def test_positions_that_look_at_each_other_add_nothing_before_training_and_reach_far_after() -> None:

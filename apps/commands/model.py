@@ -69,9 +69,21 @@ def bench_command(folder: Path | None, rounds: int, as_json: bool) -> None:
 def export(size: str, precision: str, output: Path, checkpoint: Path | None) -> None:
     """Export a trained model of SIZE as a bundle, each graph compared with torch."""
     from pixsearch.export.bundle import export_bundle
-    from pixsearch.model.checkpoint import load_model
+    from pixsearch.model.checkpoint import load_merged
 
-    export_bundle(load_model(checkpoint or RUNS / f"{size}-stage2"), output, precision)
+    export_bundle(load_merged(checkpoint or RUNS / f"{size}-stage2"), output, precision)
+
+
+@model.command("random")
+@click.argument("family")
+@click.option("-o", "--output", type=PATH, required=True, help="The folder to write.")
+@click.option("--seed", default=0, show_default=True, help="Of its weights.")
+@needs_extra("train")
+def random_model(family: str, output: Path, seed: int) -> None:
+    """Write a small random vision-language model of FAMILY, to try every path that a big one takes."""
+    from pixsearch.model.families.random_model import write_random_model
+
+    write_random_model(family, output, seed)
 
 
 def _show(result: dict[str, Any]) -> None:

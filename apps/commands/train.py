@@ -1,6 +1,8 @@
 """`pixsearch train`: both training stages."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -20,16 +22,23 @@ def train() -> None:
 def _stage(name: str, summary: str) -> click.Command:
     @click.option("--size", default=DEFAULT_SIZE, show_default=True, help="Which size's run file to take.")
     @click.option("--config", type=PATH, help="Another run file (TOML), instead of a size's own.")
+    @click.option("--weights", type=PATH, help="Folder of a vision-language model, for the sizes made from one.")
+    @click.option("--sam", type=PATH, help="Folder of SAM 2.1, to see and draw masks with.")
+    @click.option("--quantized", is_flag=True, help="Keep that model's linear layers in 4 bits (QLoRA).")
     @click.option(
         "--data", type=PATH, default=Path("data"), show_default=True, help="The folder of `make data`."
     )
     @click.option("--runs", type=PATH, default=Path("runs"), show_default=True, help="Where runs are kept.")
     @needs_extra("train")
-    def run(size: str, config: Path | None, data: Path, runs: Path) -> None:
+    def run(
+        size: str, config: Path | None, weights: Path | None, sam: Path | None, quantized: bool, data: Path, runs: Path
+    ) -> None:
         from pixsearch.model.config import load_config
         from pixsearch.model.training import train as run_stage
 
-        run_stage(load_config(config or CONFIGS / f"{size}-{name}.toml"), data, runs)
+        run_file = load_config(config or CONFIGS / f"{size}-{name}.toml")
+        given: dict[str, Any] = {"weights": weights and str(weights), "sam": sam and str(sam), "quantized": quantized}
+        run_stage(replace(run_file, **{key: value for key, value in given.items() if value}), data, runs)
 
     return click.command(name, help=summary)(run)
 

@@ -14,9 +14,11 @@ from pixsearch.edge.live.pipelines import Pipeline, pipeline_of
 
 DEFAULT_FPS, MAX_FPS = 25.0, 240.0
 FOLDER_FPS = 10.0
-OPEN_TIMEOUT_MS, READ_TIMEOUT_MS = 5000, 3000  # after which a stream that gives nothing is closed
+OPEN_TIMEOUT_MS, READ_TIMEOUT_MS = 5000, 2000  # after which a stream that gives nothing is closed
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # a read that timed out is told by the loop's health
 PICTURES = {f".{name.lower()}" for name in (*FORMATS, "jpg", "tif")}
-# Read once by OpenCV, in seconds: how long a plugged camera may give nothing.
+# OpenCV reads these once: that a torn picture is no news, and how many seconds a plugged camera may give nothing.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "8")  # fatal ones only
 os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(READ_TIMEOUT_MS // 1000))
 
 
