@@ -2,7 +2,7 @@
 
 Dense optical flow carries the mask along; colours of the thing and its surroundings correct it, so that it neither
 trails nor spreads; and it is fed back to the mask graph, as PLUM does, which gives back parts that got lost. A thing
-that is out of sight is looked for where its colours are, and is taken for found only where its region vector is its own.
+out of sight is looked for where its colours are, and is taken for found only where its region vector is its own.
 """
 
 from dataclasses import dataclass
