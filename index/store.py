@@ -14,6 +14,7 @@ from pixsearch.contract.faults import Fault
 from pixsearch.index import schema
 from pixsearch.index.embedder import EmbedderId
 from pixsearch.index.hits import Hit, View
+from pixsearch.index.store_check import check_words
 
 ROWS_AT_A_TIME = 512
 KINDS_KEPT = 16  # of entities asked for
@@ -35,6 +36,7 @@ class Store:
         self.entities_of_kinds = lru_cache(KINDS_KEPT)(self._entities_of_kinds)
         try:
             if not known:
+                check_words(self.rows, f"pack database {folder}")
                 self._check_sizes(manifest["counts"])
         except BaseException:
             self.close()
