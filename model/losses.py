@@ -35,7 +35,7 @@ class Anchors:
 
     def of(self, phrases: Sequence[str]) -> Tensor:
         """(len(phrases), width)."""
-        return self.means[[self.rows[phrase] for phrase in phrases]]
+        return self.means[torch.tensor([self.rows[phrase] for phrase in phrases], dtype=torch.long)]
 
     def divergence(self, phrases: list[str], spans: Tensor) -> Tensor:
         """Mean KL from the anchors of `phrases` to span embeddings (N, width)."""
@@ -86,11 +86,12 @@ def full_losses(model: PixSearch, features: Features, step: FullStep, anchors: A
     prompts = Prompts(*(torch.cat(pair) for pair in zip(batch.prompts, other.prompts, strict=True)))
     queries = torch.cat([spans, anchors.of(other.phrases)])
     gold = torch.cat([batch.gold, other.gold])
-    drawn = model.decoder(queries, detail[scenes], context[scenes], dense[scenes], prompts,
-                          inside=cells_inside(gold, context.shape[-1]))
-    losses |= mask_losses(drawn, gold)
+    if len(queries):  # pictures without masks show the decoder nothing
+        drawn = model.decoder(queries, detail[scenes], context[scenes], dense[scenes], prompts,
+                              inside=cells_inside(gold, context.shape[-1]))
+        losses |= mask_losses(drawn, gold)
     losses["layout"] = layout_loss(model.pyramid.layout(context), batch.scenes.layout)
-    if learns:
+    if learns and len(spans):
         losses["anchor"] = ANCHOR_WEIGHT * anchors.divergence(batch.phrases, spans)
     losses["names"] = NAME_WEIGHT * name_loss(model, queries, torch.cat([batch.concepts, other.concepts]))
     nouns = Nouns(*(torch.cat(pair) for pair in zip(batch.nouns, other.nouns, strict=True)))

@@ -98,10 +98,20 @@ class Run:
         self.step = load_progress(progress, self.model, self.optimiser) if progress.exists() else 0
 
     def _corpus(self, split: Split, count: int, data: Path, runs: Path) -> Corpus:
-        folder = runs / "corpus" / f"{split}-{count}"
-        build_corpus(folder, data, split, count, self.model.trunk)
-        tower = self.model.tower
-        return Corpus(folder) if tower is None else Corpus(folder, add_image_tokens(folder, data, split, tower))
+        """Composed scenes and published corpora; validation is by scenes alone where there are any."""
+        config, tower = self.config, self.model.tower
+        composed = None
+        if count:
+            folder = runs / "corpus" / f"{split}-{count}"
+            build_corpus(folder, data, split, count, self.model.trunk)
+            composed = Corpus(folder, add_image_tokens(folder, data, split, tower) if tower else "")
+            if not config.corpora or split is Split.VALIDATION:
+                return composed
+        from pixsearch.model.corpora import joined, kept_corpora  # needs the extra [corpora]
+
+        folders = kept_corpora(config.corpora, split, config.pictures, runs, self.model.trunk)
+        return joined(composed, [Corpus(one, add_image_tokens(one, data, split, tower) if tower else "")
+                                 for one in folders])
 
     def _optimiser(self) -> torch.optim.AdamW:
         """The paper's AdamW: betas 0.9 and 0.95, no weight decay; what is new learns faster than what is adapted."""
