@@ -59,7 +59,7 @@ class Store:
             connection = schema.reopen_database(self._folder / schema.DATABASE_NAME)
         try:
             return connection.execute(sql, values).fetchall()
-        except sqlite3.DatabaseError as error:
+        except schema.DAMAGED as error:
             raise Fault(f"pack database {self._folder}", expected="a sound database", actual=str(error),
                         remedy="install the pack again") from error
         finally:
