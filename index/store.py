@@ -1,6 +1,5 @@
 """Reading a pack's database from any number of threads: entities, facts and stored vectors."""
 
-import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
