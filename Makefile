@@ -7,7 +7,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --ed
 SOURCES := setup.cfg pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help apt drawing demo test lint data train train-mini export bench eval clean
+.PHONY: help apt drawing sound demo test lint data train train-mini export bench bench-index eval torture clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,11 @@ drawing:  ## install the library of apt.txt that draws 3D models where it is mis
 	else echo "the library that draws 3D models is missing: apt install" $(call apt_section,drawing) >&2; \
 		exit 1; fi
 
+sound:  ## install the library of apt.txt for microphone and loudspeaker where it is missing and may be installed
+	@if test -e /usr/include/portaudio.h; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then $(apt_install) $(call apt_section,sound); \
+	else echo "the library for sound is missing: apt install" $(call apt_section,sound) >&2; exit 1; fi
+
 $(VENV)/core.stamp: $(SOURCES)
 	@$(MAKE) --no-print-directory apt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -41,6 +46,7 @@ $(VENV)/export.stamp: $(VENV)/core.stamp
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/core.stamp
+	@$(MAKE) --no-print-directory sound
 	$(INSTALL) '.[dev]'
 	@touch $@
 
@@ -75,11 +81,17 @@ export: $(VENV)/export.stamp data  ## export the trained model and the everyday 
 bench: $(VENV)/export.stamp  ## time every stage on this machine
 	$(BIN)/pixsearch model bench
 
+bench-index: $(VENV)/dev.stamp data  ## a pack's search beside hnswlib, usearch and faiss, at 100,000 and 1,000,000 regions
+	$(BIN)/python -m pixsearch.apps.bench_index
+
 eval: $(VENV)/train.stamp data  ## score photographs, held-out scenes, egoqa with its baselines, and the curator's test
 	$(BIN)/pixsearch eval photos
 	$(BIN)/pixsearch eval scenes
 	$(BIN)/pixsearch eval egoqa --ablation
 	$(BIN)/pixsearch eval curator
+
+torture: $(VENV)/dev.stamp  ## damage, kill, crowd, attack and fuzz packs some million times; ends with a table
+	$(BIN)/python -m pixsearch.apps.torture
 
 clean:  ## remove what the targets made, except data/ and runs/
 	rm -rf $(VENV) build dist demo bench *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import IO
 
@@ -70,16 +70,21 @@ def _tell(event: object) -> None:
 
 
 @contextmanager
-def typed(loop: Loop, lines: IO[str]) -> Iterator[None]:
-    """A face of the loop: each line is a question. A point may stand before it: "320,240 What is this?"."""
-    reader = threading.Thread(target=_ask_all, args=(loop, lines), name="pixsearch-typed", daemon=True)
+def typed(loop: Loop, lines: IO[str], talk: Callable[[], None] | None = None) -> Iterator[None]:
+    """A face of the loop: each line is a question. A point may stand before it: "320,240 What is this?".
+
+    talk : what an empty line does: the button of the voice
+    """
+    reader = threading.Thread(target=_ask_all, args=(loop, lines, talk), name="pixsearch-typed", daemon=True)
     reader.start()  # a daemon: nothing can wake a thread that waits for a terminal
     yield
 
 
-def _ask_all(loop: Loop, lines: Iterable[str]) -> None:
+def _ask_all(loop: Loop, lines: Iterable[str], talk: Callable[[], None] | None) -> None:
     for line in lines:
         if not (words := line.strip()):
+            if talk:
+                talk()
             continue
         try:
             loop.ask(*_point_and_question(words))

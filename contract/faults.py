@@ -1,5 +1,7 @@
 """The one exception for what a user can mend: it prints as one line."""
 
+from pixsearch.contract.plain_text import plain
+
 
 class Fault(Exception):
     """An input or a file at fault: what was wrong, expected, actual, and what to do about it."""
@@ -10,4 +12,4 @@ class Fault(Exception):
 
     def __str__(self) -> str:
         line = f"{self.what}: expected {self.expected}, got {self.actual}; {self.remedy}"
-        return " ".join(line.split())  # bytes from outside may carry line breaks
+        return plain(line)  # words from outside may carry line breaks and what steers a terminal

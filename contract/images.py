@@ -58,7 +58,8 @@ def read_image_file(source: Path | bytes, title: str | None = None) -> bytes:
             with source.open("rb") as stream:
                 source = stream.read(MAX_FILE_BYTES + 1)
         except (OSError, ValueError) as error:
-            raise Fault(f"image {title}", expected="a readable file", actual=str(error),
+            reason = getattr(error, "strerror", None) or str(error)
+            raise Fault(f"image {title}", expected="a readable file", actual=reason,
                         remedy="check the path and its permissions") from error
     if not source:
         raise Fault(f"image {title}", expected="a picture", actual="an empty file",

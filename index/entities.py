@@ -16,6 +16,8 @@ KEYS = ("id", "name", "kind", "aliases", "facts", "text", "images", "source")
 IMAGE_KEYS = ("file", "mask", "box")
 FACT_COLUMN = "fact:"
 LIST_SEPARATOR = ";"
+DELIMITERS = (",", ";", "\t")
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 MAX_ROWS = 1_000_000
 MAX_ROW_BYTES = 1 << 20
@@ -98,24 +100,29 @@ def at_place(place: str, fault: Fault) -> Fault:
 Row = Callable[[], dict[str, Any]]
 
 
-def _lines(path: Path) -> Iterator[bytes]:
+def _lines(path: Path) -> Iterator[bytes | Fault]:
+    """Lines with their breaks; one that is too long is a Fault in its place."""
     with path.open("rb") as stream:
         number = 0
         while line := stream.readline(MAX_ROW_BYTES + 1):
             number += 1
             if len(line) > MAX_ROW_BYTES:
-                raise at_place(f"{path.name}:{number}",
-                               _wrong("line", f"at most {MAX_ROW_BYTES} bytes", "more"))
-            yield line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
+                while line and not line.endswith(b"\n"):
+                    line = stream.readline(MAX_ROW_BYTES)
+                yield _wrong("line", f"at most {MAX_ROW_BYTES} bytes", "more")
+            else:
+                yield line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
 
 
 def _json_rows(path: Path) -> Iterator[tuple[int, Row]]:
     for number, line in enumerate(_lines(path), 1):
-        if line.strip():
+        if isinstance(line, Fault) or line.strip():
             yield number, lambda line=line: _json_object(line)  # type: ignore[misc]
 
 
-def _json_object(line: bytes) -> dict[str, Any]:
+def _json_object(line: bytes | Fault) -> dict[str, Any]:
+    if isinstance(line, Fault):
+        raise line
     try:
         row = json.loads(line.decode("utf-8"), object_pairs_hook=_distinct)
     except (ValueError, RecursionError) as error:
@@ -131,25 +138,64 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return row
 
 
+class _TableLines:
+    """The lines of a table as text; bytes that are not UTF-8 become surrogates, so that only their row is at fault.
+
+    `row_bytes` counts until the reader of rows sets it to 0: an open quote must not swallow the rest of the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._lines, self.row_bytes = _lines(path), 0
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._lines:
+            if isinstance(line, Fault):
+                raise line
+            self.row_bytes += len(line)
+            if self.row_bytes > MAX_ROW_BYTES:
+                raise _wrong("row", f"at most {MAX_ROW_BYTES} bytes", "more")
+            yield line.decode("utf-8", "surrogateescape")
+
+
 def _csv_rows(path: Path) -> Iterator[tuple[int, Row]]:
-    reader = csv.reader((line.decode("utf-8") for line in _lines(path)), strict=True)
+    lines = _TableLines(path)
+    reader = csv.reader(lines, delimiter=_delimiter(path), strict=True)
     try:
         header = next(reader, [])
+        _refuse_foreign_letters(header)
         columns = [name for name in header if not name.startswith(FACT_COLUMN)]
         if len(set(header)) != len(header) or not {"id", "name"} <= set(columns):
-            raise _wrong("header", 'distinct columns with "id" and "name" among them', ", ".join(header))
+            raise _wrong("header", 'distinct columns with "id" and "name" among them', ", ".join(header)[:200])
         _refuse_unknown(columns, KEYS)
+        lines.row_bytes = 0
         for cells in reader:
-            if cells:
+            lines.row_bytes = 0
+            if any(cells):  # spreadsheets leave rows of empty cells behind
                 yield reader.line_num, lambda cells=cells: _csv_object(header, cells)  # type: ignore[misc]
-    except (csv.Error, UnicodeDecodeError) as error:
-        wrong = _wrong("line", "CSV in UTF-8", str(error))
-        raise at_place(f"{path.name}:{reader.line_num}", wrong) from error
+    except csv.Error as error:
+        raise at_place(f"{path.name}:{reader.line_num}", _wrong("line", "CSV in UTF-8", str(error))) from error
     except Fault as fault:
         raise at_place(f"{path.name}:{reader.line_num}", fault) from fault
 
 
+def _delimiter(path: Path) -> str:
+    """What separates cells: the first that finds the columns that must be there. Some spreadsheets write semicolons."""
+    with path.open("rb") as stream:
+        line = stream.readline(MAX_ROW_BYTES).removeprefix(BYTE_ORDER_MARK).decode("utf-8", "replace")
+    return next((sign for sign in DELIMITERS if {"id", "name"} <= {cell.strip('" \r\n') for cell in line.split(sign)}),
+                DELIMITERS[0])
+
+
+def _refuse_foreign_letters(cells: list[str]) -> None:
+    """Refuse what no UTF-8 table holds: an old code page's letters, and the zeros of UTF-16."""
+    for cell in cells:
+        if "\0" in cell or any("\udc80" <= letter <= "\udcff" for letter in cell):
+            raise Fault("row", expected="CSV in UTF-8", actual=_brief(cell),
+                        remedy='save the table as "CSV UTF-8", or pass --skip-bad')
+
+
 def _csv_object(header: list[str], cells: list[str]) -> dict[str, Any]:
+    _refuse_foreign_letters(cells)
     if len(cells) != len(header):
         raise _wrong("row", f"{len(header)} cells", str(len(cells)))
     filled = {name: cell for name, cell in zip(header, cells, strict=True) if cell.strip()}

@@ -55,9 +55,10 @@ class Pack:
                         remedy="build the pack again with this model, or choose the model it was built with")
         hashes = HashCache(folder)
         manifests.verify_pack_files(folder, manifest, sha256_file if read_all else hashes.sha256)
-        store = Store(folder, manifest, embedder, known=not read_all and hashes.complete)
+        known = not read_all and hashes.complete
+        store = Store(folder, manifest, embedder, known)
         try:
-            caches = open_caches(folder, store.database, manifest, embedder.dimension, store.vectors)
+            caches = open_caches(folder, store.database, manifest, embedder.dimension, store.vectors, known)
             pack = cls(folder, manifest, store, caches)
             hashes.save()
             return pack
@@ -99,7 +100,8 @@ class Pack:
         return best_first(hits, k)
 
     def _choice(self, view_kinds: Collection[View], kinds: Collection[str] | None) -> Choice:
-        views = np.array([ALL_VIEWS.index(View(view)) for view in view_kinds])
+        chosen = frozenset(view_kinds)
+        views = np.array([view in chosen for view in ALL_VIEWS])
         if kinds is None:
             return Choice(views)
         entities = self._store.entities_of_kinds(frozenset(kinds))

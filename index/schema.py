@@ -17,6 +17,7 @@ PACK_KIND = "pack"
 FORMAT_VERSION = 1
 APPLICATION_ID = 0x70787061  # "pxpa" in the SQLite header
 PAGE_BYTES = 4096
+MAPPED_BYTES = 1 << 30  # of a database that is read, instead of copying its pages
 
 # How vectors are stored: what a manifest calls it, and the type of one number. Only directions count, so that int8
 # needs no scale: the largest number of each vector becomes 127.
@@ -96,7 +97,8 @@ def open_database(path: Path) -> sqlite3.Connection:
 def _connect(path: Path) -> sqlite3.Connection:
     uri = f"file:{quote(str(path.resolve()))}?mode=ro&immutable=1"
     database = sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
-    database.executescript("PRAGMA trusted_schema=OFF; PRAGMA query_only=ON; PRAGMA cell_size_check=ON;")
+    database.executescript("PRAGMA trusted_schema=OFF; PRAGMA query_only=ON; PRAGMA cell_size_check=ON; "
+                           f"PRAGMA mmap_size={MAPPED_BYTES};")
     return database
 
 

@@ -32,6 +32,7 @@ class Store:
         self.database = schema.open_database(folder / schema.DATABASE_NAME)
         self._idle = [self.database]  # connections that no thread is using; appending and popping are atomic
         self._closed = False
+        self._has_thumbnails = any(name.startswith(schema.THUMBNAIL_FOLDER) for name in manifest.get("files", ()))
         self.entities_of_kinds = lru_cache(KINDS_KEPT)(self._entities_of_kinds)
         try:
             if not known:
@@ -147,6 +148,8 @@ class Store:
 
     def _thumbnails(self, entities: Sequence[int], views: Mapping[int, tuple[int, View]] | None) -> dict[int, str]:
         """Names of the thumbnails of the vectors that matched, or else of the first that an entity has."""
+        if not self._has_thumbnails:
+            return {}
         if views:
             sql = "SELECT entity, thumbnail FROM vectors WHERE id IN ({}) AND thumbnail NOT NULL"
             ids = [number for number, _ in views.values()]

@@ -5,6 +5,7 @@ import io
 import json
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import Protocol
 
 import cv2
@@ -64,10 +65,10 @@ class ViewMaker:
 
     def key(self, image: EntityImage) -> str:
         """Names everything that the views of a picture depend on: its bytes, mask or box, models, recipe."""
-        mask = None if image.mask is None else _digest(read_image_file(image.mask))
+        mask = None if image.mask is None else _digest(_content(image.mask))
         made_from = {
             "recipe": RECIPE, "pillow": version("pillow"), "opencv": cv2.__version__, "embedder": self.embed.id,
-            "cutter": self.cutter.id if self.cutter else None, "image": _digest(read_image_file(image.file)),
+            "cutter": self.cutter.id if self.cutter else None, "image": _digest(_content(image.file)),
             "mask": mask, "box": image.box}
         return _digest(json.dumps(made_from, sort_keys=True).encode())
 
@@ -76,7 +77,7 @@ class ViewMaker:
 
         Raises Fault for a picture or mask that cannot be used.
         """
-        rgb, alpha = read_image_with_alpha(image.file)
+        rgb, alpha = read_image_with_alpha(_content(image.file), image.file.name)
         mask = _given_mask(image, rgb, alpha)
         if mask is None and self.cutter is not None:
             mask = self.cutter(rgb)
@@ -117,7 +118,7 @@ def _given_mask(image: EntityImage, rgb: Pixels, alpha: Pixels | None) -> Mask |
     """The mask that the curator gave by a file, a box or transparency; None for a plain photograph."""
     size = rgb.shape[:2]
     if image.mask is not None:
-        mask = read_image_with_alpha(image.mask)[0].max(axis=2) >= OPAQUE
+        mask = read_image_with_alpha(_content(image.mask), image.mask.name)[0].max(axis=2) >= OPAQUE
         if mask.shape != size:
             raise _bad(image, f"a mask of {size} pixels", str(mask.shape))
     elif image.box is not None:
@@ -129,6 +130,11 @@ def _given_mask(image: EntityImage, rgb: Pixels, alpha: Pixels | None) -> Mask |
     if not mask.any():
         raise _bad(image, "a mask with at least one pixel set", "an empty one")
     return mask
+
+
+def _content(file: Path) -> bytes:
+    """A picture's bytes; faults call it by its name alone, since reports hold them and folders are private."""
+    return read_image_file(file, file.name)
 
 
 def _box_mask(image: EntityImage, size: tuple[int, ...]) -> Mask:

@@ -94,13 +94,13 @@ def distil_losses(model: PixSearch, features: Features, pair: Pair, anchors: Anc
     if model.language.learns:
         losses["soft_words"] = WORDS_WEIGHT * _soft_words(model, ours, teacher, theirs, pair)
     count = len(masks)
-    if count and count == len(pair.student.batch.gold):  # a span at a segment's edge may fit one tokenizer alone
+    if drawn is not None and count and count == len(pair.student.batch.gold):  # a span at a segment's edge may fit one tokenizer alone
         losses["soft_masks"] = MASK_WEIGHT * F.binary_cross_entropy_with_logits(
             drawn.logits[:count, 0], masks.sigmoid())
         losses["soft_places"] = PLACE_WEIGHT * F.kl_div(
             drawn.where[:count].log_softmax(dim=-1), where.softmax(dim=-1), reduction="batchmean")
     else:
-        losses["soft_masks"] = losses["soft_places"] = drawn.logits.sum() * 0.0
+        losses["soft_masks"] = losses["soft_places"] = ours.hidden.sum() * 0.0
     return losses
 
 

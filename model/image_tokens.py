@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from pixsearch.contract.preprocess import frame_batch
-from pixsearch.model.corpus import LEVELS, Materials, load_materials, make_scene
+from pixsearch.contract.preprocess import frame_batch, scale_pixels
+from pixsearch.model.corpus import FRAMES, LEVELS, Materials, load_materials, make_scene
 from pixsearch.model.data.records import Split
 from pixsearch.model.network import PixSearch
 from pixsearch.model.processes import on_all_cores
@@ -32,7 +32,8 @@ def add_seen(folder: Path, data: Path, split: Split, model: PixSearch) -> dict[s
         if not all((folder / f"{name}.npy").exists() for name in own.values()):
             count = len(np.load(folder / "stride16.npy", mmap_mode="r"))
             partial = [folder / f"{name}.partial.npy" for name in own.values()]
-            _write(partial, frames(data, split, count), count, part, f"{split} {fields[0]}")
+            batches = kept_frames(folder) if (folder / FRAMES).exists() else frames(data, split, count)
+            _write(partial, batches, count, part, f"{split} {fields[0]}")
             for path, name in zip(partial, own.values(), strict=True):
                 path.replace(folder / f"{name}.npy")
         names |= own
@@ -43,6 +44,13 @@ def frames(data: Path, split: Split, count: int) -> Iterator[NDArray[np.float32]
     """The scenes of a corpus as the vision graph takes them, some at once: (B, 3, FRAME_PIXELS, FRAME_PIXELS)."""
     chunks = [range(start, min(count, start + SCENES_AT_ONCE)) for start in range(0, count, SCENES_AT_ONCE)]
     yield from on_all_cores(_compose, load_materials(data, split), chunks)
+
+
+def kept_frames(folder: Path) -> Iterator[NDArray[np.float32]]:
+    """The same of a published corpus, whose pictures are kept."""
+    squares = np.load(folder / FRAMES, mmap_mode="r")
+    for start in range(0, len(squares), SCENES_AT_ONCE):
+        yield np.concatenate([scale_pixels(one) for one in squares[start:start + SCENES_AT_ONCE]])
 
 
 def _compose(materials: Materials, numbers: range) -> NDArray[np.float32]:

@@ -36,7 +36,7 @@ class Anchors:
 
     def of(self, phrases: Sequence[str]) -> Tensor:
         """(len(phrases), width)."""
-        return self.means[[self.rows[phrase] for phrase in phrases]]
+        return self.means[torch.tensor([self.rows[phrase] for phrase in phrases], dtype=torch.long)]
 
     def divergence(self, phrases: list[str], spans: Tensor) -> Tensor:
         """Mean KL from the anchors of `phrases` to span embeddings (N, width)."""
@@ -95,8 +95,9 @@ def full_losses(model: PixSearch, features: Features, step: FullStep, anchors: A
     return losses_of(model, say(model, features, step.batch), step, anchors)[0]
 
 
-def losses_of(model: PixSearch, said: Said, step: FullStep, anchors: Anchors) -> tuple[dict[str, Tensor], Drawn]:
-    """All losses of what a model said, and what it drew: the batch's own spans first."""
+def losses_of(model: PixSearch, said: Said, step: FullStep, anchors: Anchors
+              ) -> tuple[dict[str, Tensor], Drawn | None]:
+    """All losses of what a model said, and what it drew: the batch's own spans first; None without any span."""
     batch, learns = step.batch, model.language.learns
     losses = {"language": LANGUAGE_WEIGHT * _language_loss(model, said.hidden, batch.labels)} if learns else {}
     losses["tags"] = TAG_WEIGHT * tag_loss(said.tags, batch.tags)
@@ -107,11 +108,13 @@ def losses_of(model: PixSearch, said: Said, step: FullStep, anchors: Anchors) ->
     queries = torch.cat([said.spans, anchors.of(other.phrases)])
     gold = torch.cat([batch.gold, other.gold])
     dense = said.dense[scenes]
-    drawn = model.decoder(queries, said.detail[scenes], said.context[scenes], dense, prompts,
-                          inside=cells_inside(gold, said.context.shape[-1]))
-    losses |= mask_losses(drawn, gold)
+    drawn = None
+    if len(queries):  # pictures without masks show the decoder nothing
+        drawn = model.decoder(queries, said.detail[scenes], said.context[scenes], dense, prompts,
+                              inside=cells_inside(gold, said.context.shape[-1]))
+        losses |= mask_losses(drawn, gold)
     losses["layout"] = layout_loss(model.pyramid.layout(said.context), batch.scenes.layout)
-    if learns:
+    if learns and len(said.spans):
         losses["anchor"] = ANCHOR_WEIGHT * anchors.divergence(batch.phrases, said.spans)
     losses["names"] = NAME_WEIGHT * name_loss(model, queries, torch.cat([batch.concepts, other.concepts]))
     nouns = Nouns(*(torch.cat(pair) for pair in zip(batch.nouns, other.nouns, strict=True)))

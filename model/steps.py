@@ -85,7 +85,7 @@ class Steps(Dataset[SightStep | FullStep]):
                                prefetch_factor=ahead))
 
     def _sight(self, rng: np.random.Generator) -> SightStep:
-        pool, config = self.corpus.samples, self.config
+        pool, config = self.corpus.shown, self.config
         samples = [pool[i] for i in rng.integers(len(pool), size=config.sight_batch // config.parts)]
         mirrored = [rng.random() < MIRRORED and can_mirror(sample, self.corpus, self.known) for sample in samples]
         others = make_others(samples, self.corpus, self.concepts, self.looks, rng, SIGHT_A_SCENE, mirrored,

@@ -115,11 +115,22 @@ class Run:
         return steps
 
     def _corpus(self, split: Split, count: int, data: Path, runs: Path, model: PixSearch | None = None) -> Corpus:
-        """The scenes of a split as a model sees them, the one that learns unless given."""
-        model = model or self.model
-        folder = runs / "corpus" / f"{split}-{count}"
-        build_corpus(folder, data, split, count, model.trunk)
-        return Corpus(folder, add_seen(folder, data, split, model))
+        """Composed scenes and published corpora as a model sees them, the one that learns unless given.
+
+        Validation is by scenes alone where there are any.
+        """
+        config, model = self.config, model or self.model
+        composed = None
+        if count:
+            folder = runs / "corpus" / f"{split}-{count}"
+            build_corpus(folder, data, split, count, model.trunk)
+            composed = Corpus(folder, add_seen(folder, data, split, model))
+            if not config.corpora or split is Split.VALIDATION:
+                return composed
+        from pixsearch.model.corpora import joined, kept_corpora  # needs the extra [corpora]
+
+        folders = kept_corpora(config.corpora, split, config.pictures, runs, model.trunk)
+        return joined(composed, [Corpus(one, add_seen(one, data, split, model)) for one in folders])
 
     def _optimiser(self) -> torch.optim.AdamW:
         """The paper's AdamW: betas 0.9 and 0.95, no weight decay; what is new learns faster than what is adapted."""

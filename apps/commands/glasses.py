@@ -14,6 +14,7 @@ from pixsearch.apps.defaults import packs_or_default
 from pixsearch.apps.glasses import ClipAnswer, run_clip
 from pixsearch.apps.live import run_live, stopping, typed
 from pixsearch.apps.report import report
+from pixsearch.apps.voice import listen, voice_options
 from pixsearch.edge.assistant import open_assistant
 from pixsearch.edge.live import Loop, LoopOptions, check_source, open_camera
 
@@ -40,6 +41,7 @@ from pixsearch.edge.live import Loop, LoopOptions, check_source, open_camera
 @click.option("--proactive", is_flag=True, help="Name what has been looked at for two seconds.")
 @memory_option
 @cloud_options
+@voice_options
 def glasses(
     camera: str,
     questions: Path | None,
@@ -53,10 +55,16 @@ def glasses(
     no_memory: bool,
     cloud: str | None,
     cloud_model: str | None,
+    voice: bool,
+    wake: str,
+    microphone: str | None,
+    loudspeaker: str | None,
 ) -> None:
     """Look through a camera and answer questions about what is seen, until Ctrl-C or the end of a clip."""
     if record and not questions:
         raise click.UsageError("--record needs --questions")
+    if (microphone or loudspeaker) and not voice:
+        raise click.UsageError("--microphone and --loudspeaker need --voice")
     if questions:
         _ask_clip(camera, questions, packs, bundle, record, seconds)
         return
@@ -65,7 +73,8 @@ def glasses(
         assistant = open_assistant(bundle, packs_or_default(packs))
         companion = faces.enter_context(open_companion(assistant, memory, no_memory, cloud, cloud_model))
         loop = faces.enter_context(Loop(companion, camera, LoopOptions(repeat, proactive)))
-        faces.enter_context(typed(loop, sys.stdin))
+        speaking = faces.enter_context(listen(loop, wake, microphone, loudspeaker)) if voice else None
+        faces.enter_context(typed(loop, sys.stdin, speaking.talk if speaking else None))
         run_live(loop, stop, seconds)
 
 

@@ -8,9 +8,20 @@ from pixsearch.apps.commands.pack_import import import_group
 from pixsearch.apps.commands.pack_keys import keys, sign
 from pixsearch.apps.commands.packs_installed import archive, extract, install, list_packs, remove, rollback
 from pixsearch.apps.commands.packs_updated import apply, compact, delta
-from pixsearch.apps.console import PACK, PATH, OneLine, bundle_option, json_option, print_json, signature_option
+from pixsearch.apps.console import (
+    PACK,
+    PATH,
+    OneLine,
+    bundle_option,
+    check_output,
+    json_option,
+    print_json,
+    signature_option,
+)
+from pixsearch.apps.pack_report import report_of, report_while_building
 from pixsearch.apps.report import one_line
 from pixsearch.contract.faults import Fault
+from pixsearch.contract.files import write_atomic
 from pixsearch.contract.images import read_image
 from pixsearch.edge.bundle import Bundle, default_bundle
 from pixsearch.edge.embedder import BundleEmbedder
@@ -34,6 +45,7 @@ TRAVEL = (archive, extract, install, list_packs, remove, rollback)
 for command in (import_group, keys, sign, *TRAVEL, delta, apply, compact):
     pack.add_command(command)
 
+
 @pack.command()
 @click.argument("folder", type=PATH)
 @click.option("-o", "--output", required=True, type=PATH, help="Where the pack goes, such as museum.pxpack.")
@@ -43,6 +55,7 @@ for command in (import_group, keys, sign, *TRAVEL, delta, apply, compact):
     "--version", "number", type=click.IntRange(min=1), default=1, show_default=True, help="Version counter."
 )
 @click.option("--skip-bad", is_flag=True, help="Leave bad rows out instead of stopping at the first.")
+@click.option("--work", type=PATH, help="Folder that keeps what was embedded; OUTPUT.work unless given.")
 @bundle_option
 @json_option
 def build(
@@ -52,28 +65,41 @@ def build(
     licence: str,
     number: int,
     skip_bad: bool,
+    work: Path | None,
     bundle: Path | None,
     as_json: bool,
 ) -> None:
     """Build a pack from FOLDER: entities.jsonl or entities.csv, and the pictures that it names.
 
     Each picture is a cut-out with transparency, a photograph with a mask or a box, or a plain photograph, of which
-    the model cuts out what stands out. What was embedded is kept in a folder beside the output, so that an
-    interrupted build goes on where it stopped, and the next one is quick; remove it when you are done.
+    the model cuts out what stands out. The pack's report.html shows what to look at before it goes out. What was
+    embedded is kept in a folder beside the output, so that an interrupted build goes on where it stopped, and the next
+    one is quick; remove it when you are done.
     """
     model = Bundle.load(bundle or default_bundle())
-    work = work_folder(output)
+    kept = work or work_folder(output)
     try:
         manifest = build_pack(
             folder, output, BundleEmbedder(model), name or output.stem, licence, skip_bad=skip_bad, version=number,
-            cutter=SalientCutter(model), work=work,
+            cutter=SalientCutter(model), work=kept, report=report_while_building,
         )
     except KeyboardInterrupt as interrupt:
-        raise OneLine(f"interrupted; {work} keeps what was embedded: the same command goes on there") from interrupt
+        raise OneLine(f"interrupted; {kept} keeps what was embedded: the same command goes on there") from interrupt
     if as_json:
         print_json(manifest)
     else:
         click.echo(f"{output}: " + ", ".join(f"{count} {what}" for what, count in manifest["counts"].items()))
+
+
+@pack.command()
+@click.argument("folder", type=PACK)
+@click.option("-o", "--output", type=PATH, help="The page to write; PACK.report.html beside the pack unless given.")
+def report(folder: Path, output: Path | None) -> None:
+    """Write the report page of a pack anew: contact sheet, entities that look alike, facts to look at again."""
+    page = output or folder.with_name(folder.stem + ".report.html")
+    check_output(page, ".html")
+    write_atomic(page, report_of(folder).encode())
+    click.echo(page)
 
 
 @pack.command()

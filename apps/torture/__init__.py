@@ -1,0 +1,1 @@
+"""`make torture`: what must hold whatever happens to a pack, tried many thousand times."""

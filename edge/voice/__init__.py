@@ -1,0 +1,1 @@
+"""Questions that are spoken, and answers that are: see `session.Session`. Needs the extra `voice`."""
