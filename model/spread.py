@@ -89,9 +89,9 @@ class Spread:
         """Limit the gradient's length."""
         self.accelerator.clip_grad_norm_(parameters, GRADIENT_LIMIT)
 
-    def mean(self, values: Tensor) -> list[float]:
-        """The mean of all processes' values."""
-        found: list[float] = self.accelerator.reduce(values, reduction="mean").tolist()
+    def mean(self, values: Tensor) -> list[list[float]]:
+        """The mean of all processes' values, (N, M)."""
+        found: list[list[float]] = self.accelerator.reduce(values, reduction="mean").tolist()
         return found
 
     def wait(self) -> None:

@@ -29,7 +29,7 @@ from pixsearch.model.distill import Pair, PairedSteps, distil_losses
 from pixsearch.model.families.language import FamilyLanguage
 from pixsearch.model.image_tokens import add_seen
 from pixsearch.model.looks import Looks
-from pixsearch.model.losses import full_losses, sight_losses
+from pixsearch.model.losses import LOSSES, full_losses, sight_losses
 from pixsearch.model.network import PixSearch, add_adapters, merge_adapters, trained_parameters
 from pixsearch.model.prepare import prepare, start_folder
 from pixsearch.model.progress import latest, load_progress, save_progress
@@ -151,19 +151,21 @@ class Run:
     def train_step(self, *parts: SightStep | FullStep | Pair) -> dict[str, float]:
         """Learn from this process's parts of a step; returns the weighted losses, their mean over all parts."""
         self.optimiser.zero_grad()
-        found: list[Tensor] = []
+        sums = torch.zeros(2, len(LOSSES), device=self.device)  # of each loss, and how many parts have it
         for number, part in enumerate(parts):
             torch.manual_seed(self._seed(self.spread.rank + number * self.spread.count))
             losses = self._losses(on_device(part, self.device))
-            values = torch.stack(list(losses.values()))
-            self.spread.learn(self.learner, values.sum() / len(parts), number == len(parts) - 1)
-            found.append(values.detach())
+            self.spread.learn(self.learner, torch.stack(list(losses.values())).sum() / len(parts),
+                              number == len(parts) - 1)
+            for name, value in losses.items():
+                sums[:, LOSSES.index(name)] += torch.stack([value.detach(), torch.ones_like(value)])
         for group in self.optimiser.param_groups:
             group["lr"] = self._rates()[group["part"]] * learning_rate(self.step, self.config)
         self.spread.clip([p for group in self.optimiser.param_groups for p in group["params"]])
         self.optimiser.step()
         self.step += 1
-        return dict(zip(losses, self.spread.mean(torch.stack(found).mean(dim=0)), strict=True))
+        means, shares = self.spread.mean(sums)
+        return {name: mean / share for name, mean, share in zip(LOSSES, means, shares, strict=True) if share}
 
     def _seed(self, part: int) -> int:
         return int(np.random.default_rng(seeds(self.config, self.step, part, 2)).integers(2**31))
