@@ -94,7 +94,8 @@ def distil_losses(model: PixSearch, features: Features, pair: Pair, anchors: Anc
     if model.language.learns:
         losses["soft_words"] = WORDS_WEIGHT * _soft_words(model, ours, teacher, theirs, pair)
     count = len(masks)
-    if drawn is not None and count and count == len(pair.student.batch.gold):  # a span at a segment's edge may fit one tokenizer alone
+    # a span at a segment's edge may fit one tokenizer alone
+    if drawn is not None and 0 < count == len(pair.student.batch.gold):
         losses["soft_masks"] = MASK_WEIGHT * F.binary_cross_entropy_with_logits(
             drawn.logits[:count, 0], masks.sigmoid())
         losses["soft_places"] = PLACE_WEIGHT * F.kl_div(

@@ -106,7 +106,8 @@ class Spread:
 
     def begin_tracking(self, config: RunConfig) -> None:
         """Let accelerate's trackers (TensorBoard) follow the run, below its folder."""
-        values = {key: str(value) if isinstance(value, tuple) else value for key, value in asdict(config).items()}
+        values = {key: value if isinstance(value, int | float | str) else str(value)
+                  for key, value in asdict(config).items()}
         self.accelerator.init_trackers("tensorboard", config=values)
 
     def track(self, values: dict[str, float], step: int) -> None:

@@ -31,7 +31,7 @@ def small_tokenizer(specials: list[str]) -> RustTokenizer:
 
 def write_random_sam(folder: Path, seed: int = 0) -> None:
     """Write a small random SAM 2.1 with its memory, in the layout of the published ones. Whole or not at all."""
-    width = 64
+    width = 128  # twice what a memory has, so that pointers to things are split as in published ones
     config = Sam2VideoConfig(
         vision_config={"backbone_config": {"model_type": "sam2_hiera_det_model", "hidden_size": 32,
                                            "embed_dim_per_stage": [32, 64, 96, 128], "blocks_per_stage": [1, 1, 2, 1],
