@@ -8,7 +8,7 @@ import jinja2
 
 from pixsearch.apps.console import PATH
 from pixsearch.apps.floors import machine
-from pixsearch.apps.planning.checks import Check, index_checks, parameter_checks, seconds_a_vector_here, training_checks
+from pixsearch.apps.planning.checks import Check, index_checks, parameter_checks, training_checks
 from pixsearch.apps.planning.index import Cluster, DiskGraph, Graph, plan_index, seconds_a_vector
 from pixsearch.apps.planning.training import BYTES_NF4, MODELS, Gpu, Recipe, memory_gb, plan
 from pixsearch.contract.files import write_atomic
@@ -39,12 +39,12 @@ def page(checks: list[Check], measured: tuple[float, int], where: str) -> str:
 
 @click.command()
 @click.option("-o", "--output", type=PATH, default=Path("docs/planning.md"), show_default=True)
-@click.option("--commit", default="", help="What the page says of the code that wrote it.")
-def main(output: Path, commit: str) -> None:
+@click.option("--note", default="", help="What the page says of this machine besides, such as the commit.")
+def main(output: Path, note: str) -> None:
     """Measure what can be measured here, and write the page."""
-    checks = [*parameter_checks(), *training_checks(), *index_checks()]
-    where = machine() + (f", commit {commit}" if commit else "")
-    write_atomic(output, page(checks, seconds_a_vector_here(), where).encode())
+    graphs, measured = index_checks()
+    checks = [*parameter_checks(), *training_checks(), *graphs]
+    write_atomic(output, page(checks, measured, machine() + (f", {note}" if note else "")).encode())
     for check in checks:
         click.echo(f"{check.name:<45}{check.predicted:10.3f}{check.measured:10.3f} {check.unit:<4}{check.ratio:8.2f}")
 
