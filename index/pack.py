@@ -100,7 +100,8 @@ class Pack:
         return best_first(hits, k)
 
     def _choice(self, view_kinds: Collection[View], kinds: Collection[str] | None) -> Choice:
-        views = np.array([ALL_VIEWS.index(View(view)) for view in view_kinds])
+        chosen = frozenset(view_kinds)
+        views = np.array([view in chosen for view in ALL_VIEWS])
         if kinds is None:
             return Choice(views)
         entities = self._store.entities_of_kinds(frozenset(kinds))

@@ -194,7 +194,8 @@ def _see(of: tuple[Materials, Trunk], numbers: range) -> _Seen:
     pixels = torch.from_numpy(np.concatenate([frame_batch(scene.frame)[0] for scene in scenes]))
     with torch.inference_mode():
         features = trunk(pixels.to(memory_format=torch.channels_last))  # a third faster in that format
-    return _Seen([values.numpy().astype(np.float16) for values in features], [_coverage(scene) for scene in scenes],
+    return _Seen([values.numpy().astype(np.float16) for values in features.levels],
+                 [_coverage(scene) for scene in scenes],
                  [json.dumps(sample_as_json(sample)) for scene in scenes for sample in scene_samples(materials, scene)])
 
 

@@ -18,6 +18,8 @@ from pixsearch.model.vision import Features
 
 LANGUAGE_WEIGHT, TAG_WEIGHT, ANCHOR_WEIGHT, NAME_WEIGHT = 1.0, 2.0, 0.1, 0.5
 LOOK_WEIGHT, LOOK_SCALE = 0.5, 12.0
+LOSSES = ("language", "tags", "tversky", "bce", "iou", "place", "layout", "anchor", "names", "looks", "words",
+          "soft_words", "soft_masks", "soft_places")  # all that a step may have; the last ones in distillation
 CHANNELS_DROPPED = 0.1  # of the trunk's, in sight steps: fewer scenes are learned by heart
 
 
