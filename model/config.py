@@ -23,6 +23,7 @@ class RunConfig:
     sam: str = ""  # folder of SAM 2.1, which then sees and draws the masks
     quantized: bool = False  # whether that model's linear layers are kept in 4 bits while adapters learn (QLoRA)
     checkpointing: bool = False  # whether its layers are computed twice, which takes less memory
+    teacher: str = ""  # folder of the model that a smaller one is distilled from, relative to `runs/`
     sight: bool = False  # whether the mask side starts from what is kept in the repository (`sight.py`)
     batch: int = 8
     parts: int = 1  # of a batch, each learned from by itself: less memory, and processes share them out
