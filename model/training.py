@@ -109,7 +109,7 @@ class Run:
                 return composed
         from pixsearch.model.corpora import joined, kept_corpora  # needs the extra [corpora]
 
-        folders = kept_corpora(config.corpora, split, config.pictures, runs, self.model.trunk)
+        folders = kept_corpora(config.corpora, split, config.pictures, runs, self.model.trunk, config.traces)
         return joined(composed, [Corpus(one, add_image_tokens(one, data, split, tower) if tower else "")
                                  for one in folders])
 
