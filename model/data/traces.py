@@ -110,7 +110,7 @@ class TraceBuilder:
             return None
         written = self._ask(_write_messages(sample, steps), "write", example.place)
         before = [str(one) for one in _list(written, "before", example.place)]
-        kind = split.get("kind") if split.get("kind") in KINDS else KINDS[-1]
+        kind = str(split["kind"]) if split.get("kind") in KINDS else KINDS[-1]
         return self._written(example, sample, frame, steps, before, said(example.place, written.get("answer")), kind)
 
     def _ask(self, messages: Sequence[Message], step: str, place: str) -> dict[str, Any]:
