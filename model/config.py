@@ -23,8 +23,10 @@ class RunConfig:
     sam: str = ""  # folder of SAM 2.1, which then sees and draws the masks
     quantized: bool = False  # whether that model's linear layers are kept in 4 bits while adapters learn (QLoRA)
     checkpointing: bool = False  # whether its layers are computed twice, which takes less memory
+    teacher: str = ""  # folder of the model that a smaller one is distilled from, relative to `runs/`
     sight: bool = False  # whether the mask side starts from what is kept in the repository (`sight.py`)
     batch: int = 8
+    parts: int = 1  # of a batch, each learned from by itself: less memory, and processes share them out
     sight_steps: int = 0  # first steps, in which only the mask side trains and no language pass is made
     sight_batch: int = 12  # scenes in each of them
     sight_words: int = 128  # names without a picture in each of them
@@ -73,6 +75,9 @@ def load_config(path: Path) -> RunConfig:
     if config.stage not in (1, 2) or not 0 <= config.stage1_share <= 1:
         raise Fault(f"run file {path}", expected="stage 1 or 2 and a stage1_share from 0 to 1",
                     actual=f"stage {config.stage}, stage1_share {config.stage1_share}", remedy="mend the values")
+    if config.parts < 1 or config.batch % config.parts or config.sight_batch % config.parts:
+        raise Fault(f"run file {path}", expected="batch and sight_batch to be whole multiples of parts",
+                    actual=f"{config.batch}, {config.sight_batch} and {config.parts}", remedy="mend the values")
     return config
 
 
