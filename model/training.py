@@ -129,7 +129,7 @@ class Run:
                 return composed
         from pixsearch.model.corpora import joined, kept_corpora  # needs the extra [corpora]
 
-        folders = kept_corpora(config.corpora, split, config.pictures, runs, model.trunk)
+        folders = kept_corpora(config.corpora, split, config.pictures, runs, model.trunk, config.traces)
         return joined(composed, [Corpus(one, add_seen(one, data, split, model)) for one in folders])
 
     def _optimiser(self) -> torch.optim.AdamW:
