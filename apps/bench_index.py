@@ -14,7 +14,7 @@ import psutil
 from numpy.typing import NDArray
 
 from pixsearch.apps.bench_engines import Engine, K, Numbers, OurPack, RawEntities, RawHnswlib, build_all, engines
-from pixsearch.apps.bench_regions import VIEWS_STORED, Collection, Vectors, rendered_regions
+from pixsearch.apps.bench_regions import LOOKALIKES, VIEWS_STORED, Collection, Vectors, rendered_regions
 from pixsearch.apps.console import PATH, OneCommand, json_option, print_json
 from pixsearch.apps.extras import needs_extra
 from pixsearch.apps.floors import machine
@@ -33,10 +33,12 @@ MB = 1e6
               show_default=True, help="How many; may be given several times.")
 @click.option("--data", type=PATH, default=Path("data"), show_default=True, help="What `make data` made.")
 @click.option("--output", type=PATH, default=Path("bench"), show_default=True, help="Where files and results go.")
+@click.option("--models", type=click.IntRange(LOOKALIKES + 1),
+              help="3D models to draw, for a quick try; all unless given.")
 @json_option
-def bench_index(counts: Sequence[int], data: Path, output: Path, as_json: bool) -> None:
+def bench_index(counts: Sequence[int], data: Path, output: Path, models: int | None, as_json: bool) -> None:
     """Measure packs beside hnswlib, usearch and faiss; writes OUTPUT/index.json and prints a table."""
-    rendered = rendered_regions(data, output)
+    rendered = rendered_regions(data, output, models)
     results = []
     for count in counts:
         folder = output / f"index-{count}"

@@ -40,9 +40,10 @@ class Rendered:
 
 
 @needs_extra("train")
-def rendered_regions(data: Path, cache_folder: Path) -> Rendered:
+def rendered_regions(data: Path, cache_folder: Path, most: int | None = None) -> Rendered:
     """Draw every 3D model of `make data` from many sides and embed what is drawn; kept in `cache_folder`.
 
+    most : models to draw, for a quick try; None for all
     Raises Fault where the data was not made.
     """
     from pixsearch.model.data.furniture import load_models
@@ -51,7 +52,7 @@ def rendered_regions(data: Path, cache_folder: Path) -> Rendered:
     embedder = Bundle.load(default_bundle()).embedder_id
     folder = cache_folder / f"regions-{embedder}-{VIEWS_DRAWN}"
     folder.mkdir(parents=True, exist_ok=True)
-    models = load_models(data)
+    models = load_models(data)[:most]
     missing = [model for model in models if not _kept(folder, model).is_file()]
     if missing:
         with click.progressbar(on_all_cores(_draw, folder, missing), len(missing), label="drawing 3D models",

@@ -63,7 +63,8 @@ def open_caches(folder: Path, database: sqlite3.Connection, manifest: Mapping[st
         _check_rows(folder / schema.ROWS_NAME, rows, count)
     graph = load_graph(folder / schema.INDEX_NAME, dimension, _whole(made.get("groups"), count))
     groups = Groups.of_labels(np.array(graph.get_ids_list(), np.int64))
-    if (groups.starts < 0).any() or groups.counts.sum() != count or (groups.starts + groups.counts > count).any():
+    if ((groups.starts < 0) | (groups.starts + groups.counts > count) | (groups.views >= len(ALL_VIEWS))).any() or (
+            groups.counts.sum() != count):
         raise Fault(f"pack index {folder / schema.INDEX_NAME}", expected=f"groups of {count} vectors",
                     actual="others", remedy="build the pack again")
     if count < EXACT_BELOW:

@@ -42,6 +42,8 @@ MAX_ENTITIES = 1_000_000
 MAX_VECTORS = 2_000_000
 MAX_FACTS = 20_000_000
 
+DAMAGED = (sqlite3.Error, UnicodeDecodeError)  # what reading raises; the latter where a message quotes broken bytes
+
 # FTS5 keeps no copy of the words (content=''): entities, aliases and facts hold them already.
 SCHEMA = """
 CREATE TABLE entities(id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, name TEXT NOT NULL,
@@ -86,7 +88,7 @@ def open_database(path: Path) -> sqlite3.Connection:
         database = _connect(path)
         if _schema(database) == _schema(create_database(":memory:")):
             return database
-    except sqlite3.Error as error:
+    except DAMAGED as error:
         raise Fault(f"pack database {path}", expected="an SQLite database", actual=str(error),
                     remedy="install the pack again") from error
     database.close()

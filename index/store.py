@@ -1,6 +1,5 @@
 """Reading a pack's database from any number of threads: entities, facts and stored vectors."""
 
-import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -14,6 +13,7 @@ from pixsearch.contract.faults import Fault
 from pixsearch.index import schema
 from pixsearch.index.embedder import EmbedderId
 from pixsearch.index.hits import Hit, View
+from pixsearch.index.store_check import check_words
 
 ROWS_AT_A_TIME = 512
 KINDS_KEPT = 16  # of entities asked for
@@ -36,6 +36,7 @@ class Store:
         self.entities_of_kinds = lru_cache(KINDS_KEPT)(self._entities_of_kinds)
         try:
             if not known:
+                check_words(self.rows, f"pack database {folder}")
                 self._check_sizes(manifest["counts"])
         except BaseException:
             self.close()
@@ -57,7 +58,7 @@ class Store:
             connection = schema.reopen_database(self._folder / schema.DATABASE_NAME)
         try:
             return connection.execute(sql, values).fetchall()
-        except sqlite3.DatabaseError as error:
+        except schema.DAMAGED as error:
             raise Fault(f"pack database {self._folder}", expected="a sound database", actual=str(error),
                         remedy="install the pack again") from error
         finally:

@@ -21,7 +21,7 @@ from pixsearch.model.sizes import Size, size_named
 
 BASE = "base"  # the stage of a model that nothing has been trained of yet
 WEIGHTS_FILE, DESCRIPTION_FILE = "weights.safetensors", "description.json"
-PUBLISHED = ("tower.", "language.decoder.", "language.head")  # parts that a family's folder holds
+PUBLISHED = ("tower.", "eye.", "language.decoder.", "language.head")  # parts that a family's folder holds
 
 
 @dataclass

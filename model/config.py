@@ -23,6 +23,7 @@ class RunConfig:
     sam: str = ""  # folder of SAM 2.1, which then sees and draws the masks
     quantized: bool = False  # whether that model's linear layers are kept in 4 bits while adapters learn (QLoRA)
     checkpointing: bool = False  # whether its layers are computed twice, which takes less memory
+    teacher: str = ""  # folder of the model that a smaller one is distilled from, relative to `runs/`
     sight: bool = False  # whether the mask side starts from what is kept in the repository (`sight.py`)
     batch: int = 8
     parts: int = 1  # of a batch, each learned from by itself: less memory, and processes share them out
@@ -43,6 +44,7 @@ class RunConfig:
     validate_every: int = 400
     validation_batches: int = 12
     corpora: dict[str, str] = field(default_factory=dict)  # folders of published corpora by reader's name
+    traces: dict[str, str] = field(default_factory=dict)  # files of made traces, instead of a corpus's own samples
     pictures: int = 0  # of each corpus at most; 0 for all
 
 
@@ -66,7 +68,10 @@ def load_config(path: Path) -> RunConfig:
     except TypeError as error:
         raise Fault(f"run file {path}", expected="all keys without a default", actual=str(error),
                     remedy="add what is missing") from error
-    check_corpora(path, config.corpora)
+    check_corpora(path, {**config.corpora, **dict.fromkeys(config.traces, "")})
+    if not set(config.traces) <= set(config.corpora):
+        raise Fault(f"run file {path}", expected="[traces] of [corpora]", actual=", ".join(config.traces),
+                    remedy="name the corpus, too")
     if config.stage not in (1, 2) or not 0 <= config.stage1_share <= 1:
         raise Fault(f"run file {path}", expected="stage 1 or 2 and a stage1_share from 0 to 1",
                     actual=f"stage {config.stage}, stage1_share {config.stage1_share}", remedy="mend the values")

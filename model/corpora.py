@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from pixsearch.contract.faults import Fault
-from pixsearch.contract.files import atomic_directory
+from pixsearch.contract.files import atomic_directory, sha256_file
 from pixsearch.contract.images import Pixels, read_image
 from pixsearch.contract.preprocess import FRAME_PIXELS, MASK_PIXELS, Letterbox, scale_pixels
 from pixsearch.model.batches import MOST_THINGS
@@ -27,6 +27,7 @@ from pixsearch.model.corpus import DESCRIPTION, FRAMES, LEVELS, MASKS, SAMPLES, 
 from pixsearch.model.data.corpora.example import Example
 from pixsearch.model.data.corpora.readers import READERS, reader_named
 from pixsearch.model.data.records import Sample, Split, sample_as_json
+from pixsearch.model.data.trace_rows import with_traces
 from pixsearch.model.vision import Features, Trunk
 
 FIRST_SEED, MOST_PICTURES = 10**9, 10**7  # picture numbers of corpora begin beyond those of composed scenes
@@ -97,26 +98,31 @@ def joined(composed: Corpus | None, published: Sequence[Corpus]) -> Corpus:
     return JoinedCorpus(parts)
 
 
-def kept_corpora(corpora: Mapping[str, str], split: Split, limit: int, runs: Path, trunk: Trunk) -> list[Path]:
+def kept_corpora(corpora: Mapping[str, str], split: Split, limit: int, runs: Path, trunk: Trunk,
+                 traces: Mapping[str, str] | None = None) -> list[Path]:
     """The folders below `runs` in which corpora are kept; those that are not there are read.
 
     corpora : published folders by reader's name; limit : pictures of each at most, 0 for all
+    traces : files of the trace builder by the same names
     """
     folders = []
     for name, folder in corpora.items():
         reader_named(name)
-        kept = runs / "corpus" / f"{name}-{split}-{limit or 'all'}-{crc32(str(Path(folder).resolve()).encode()):08x}"
+        made = Path(traces[name]) if traces and name in traces else None
+        told = str(Path(folder).resolve()) + (sha256_file(made) if made else "")
+        kept = runs / "corpus" / f"{name}-{split}-{limit or 'all'}-{crc32(told.encode()):08x}"
         if not kept.exists():
             first_seed = FIRST_SEED + list(READERS).index(name) * MOST_PICTURES
-            write_corpus(kept, name, Path(folder), split, limit, first_seed, trunk.eval())
+            write_corpus(kept, name, Path(folder), split, limit, first_seed, trunk.eval(), made)
         folders.append(kept)
     return folders
 
 
 def write_corpus(target: Path, name: str, folder: Path, split: Split, limit: int, first_seed: int,
-                 trunk: Trunk) -> None:
+                 trunk: Trunk, traces: Path | None = None) -> None:
     """Read a corpus and write what training reads of it. Raises Fault where nothing could be used."""
     read = reader_named(name)(folder, split)
+    read = with_traces(read, traces) if traces else read
     usable = islice(_usable(read), limit) if limit else _usable(read)
     bar: Any = click.progressbar(usable, length=limit or None, label=f"{name}, {split}", file=sys.stderr, show_pos=True)
     broken = 0

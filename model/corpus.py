@@ -6,7 +6,7 @@ crops that the region head is fitted on.
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -75,9 +75,9 @@ def scene_samples(materials: Materials, scene: Scene, stages: tuple[int, ...] = 
 class Corpus:
     """Scenes of one split as the training loop reads them."""
 
-    def __init__(self, folder: Path, tower: str = "") -> None:
-        """tower : name of the image tokens that a tower has added (`image_tokens.py`), none for most sizes"""
-        names = {level: level for level in LEVELS} | ({"image": tower} if tower else {})
+    def __init__(self, folder: Path, seen: Mapping[str, str] | None = None) -> None:
+        """seen : files that further frozen parts have added for fields of Features (`image_tokens.py`)"""
+        names = {level: level for level in LEVELS} | dict(seen or {})
         self.features = Features(**{level: torch.from_numpy(np.load(folder / f"{name}.npy", mmap_mode="c"))
                                     for level, name in names.items()})  # float16, on the disk until asked for
         self.masks: NDArray[np.uint8] = np.load(folder / MASKS, mmap_mode="r")  # (all things, M, M) coverage

@@ -25,8 +25,9 @@ from pixsearch.model.config import RunConfig
 from pixsearch.model.corpus import Corpus, build_corpus
 from pixsearch.model.curves import plot_curves
 from pixsearch.model.data.records import Split
+from pixsearch.model.distill import Pair, PairedSteps, distil_losses
 from pixsearch.model.families.language import FamilyLanguage
-from pixsearch.model.image_tokens import add_image_tokens
+from pixsearch.model.image_tokens import add_seen
 from pixsearch.model.looks import Looks
 from pixsearch.model.losses import LOSSES, full_losses, sight_losses
 from pixsearch.model.network import PixSearch, add_adapters, merge_adapters, trained_parameters
@@ -63,7 +64,7 @@ class Run:
         self.device = self.spread.device
         with self.spread.first_alone():
             self._gather(data, runs)
-        self.steps = Steps(self.corpus, self.tokenizer, self.concepts, self.looks, self.anchors.rows, config)
+        self.steps = self._steps(data, runs)
         add_adapters(self.model, config.seed, language=config.rate > 0)
         if config.checkpointing and isinstance(self.model.language, FamilyLanguage):
             self.model.language.compute_twice()
@@ -98,21 +99,38 @@ class Run:
         self.anchors = load_anchors(runs / "anchors", base.model, self.tokenizer,
                                     phrases_of([self.corpus, self.held_out], self.concepts.phrases))
 
-    def _corpus(self, split: Split, count: int, data: Path, runs: Path) -> Corpus:
-        """Composed scenes and published corpora; validation is by scenes alone where there are any."""
-        config, tower = self.config, self.model.tower
+    def _steps(self, data: Path, runs: Path) -> Steps:
+        config, known = self.config, self.anchors.rows
+        if not config.teacher:
+            return Steps(self.corpus, self.tokenizer, self.concepts, self.looks, known, config)
+        with self.spread.first_alone():
+            checkpoint = load_model(runs / config.teacher)
+            self.teacher = checkpoint.model.requires_grad_(False).eval()
+            self.teacher_corpus = self._corpus(Split.TRAIN, config.scenes, data, runs, self.teacher)
+            looks = Looks.of_split(Split.TRAIN, data, runs, self.teacher, self.concepts)
+        for one in (self.teacher, self.teacher_corpus):
+            one.to(self.device)
+        steps = PairedSteps(self.corpus, self.tokenizer, self.concepts, self.looks, known, config)
+        steps.teacher = Steps(self.teacher_corpus, checkpoint.tokenizer, self.concepts, looks, known, config)
+        return steps
+
+    def _corpus(self, split: Split, count: int, data: Path, runs: Path, model: PixSearch | None = None) -> Corpus:
+        """Composed scenes and published corpora as a model sees them, the one that learns unless given.
+
+        Validation is by scenes alone where there are any.
+        """
+        config, model = self.config, model or self.model
         composed = None
         if count:
             folder = runs / "corpus" / f"{split}-{count}"
-            build_corpus(folder, data, split, count, self.model.trunk)
-            composed = Corpus(folder, add_image_tokens(folder, data, split, tower) if tower else "")
+            build_corpus(folder, data, split, count, model.trunk)
+            composed = Corpus(folder, add_seen(folder, data, split, model))
             if not config.corpora or split is Split.VALIDATION:
                 return composed
         from pixsearch.model.corpora import joined, kept_corpora  # needs the extra [corpora]
 
-        folders = kept_corpora(config.corpora, split, config.pictures, runs, self.model.trunk)
-        return joined(composed, [Corpus(one, add_image_tokens(one, data, split, tower) if tower else "")
-                                 for one in folders])
+        folders = kept_corpora(config.corpora, split, config.pictures, runs, model.trunk, config.traces)
+        return joined(composed, [Corpus(one, add_seen(one, data, split, model)) for one in folders])
 
     def _optimiser(self) -> torch.optim.AdamW:
         """The paper's AdamW: betas 0.9 and 0.95, no weight decay; what is new learns faster than what is adapted."""
@@ -130,7 +148,7 @@ class Run:
         mask = config.sight_rate if self.step < config.sight_steps else config.mask_rate
         return {"adapted": config.rate, "mask": mask, "new": config.new_rate}
 
-    def train_step(self, *parts: SightStep | FullStep) -> dict[str, float]:
+    def train_step(self, *parts: SightStep | FullStep | Pair) -> dict[str, float]:
         """Learn from this process's parts of a step; returns the weighted losses, their mean over all parts."""
         self.optimiser.zero_grad()
         sums = torch.zeros(2, len(LOSSES), device=self.device)  # of each loss, and how many parts have it
@@ -152,8 +170,12 @@ class Run:
     def _seed(self, part: int) -> int:
         return int(np.random.default_rng(seeds(self.config, self.step, part, 2)).integers(2**31))
 
-    def _losses(self, step: SightStep | FullStep) -> dict[str, Tensor]:
+    def _losses(self, step: SightStep | FullStep | Pair) -> dict[str, Tensor]:
         features = self.corpus.scene_features(step.scenes.rows, step.scenes.mirrored)
+        if isinstance(step, Pair):
+            seen = self.teacher_corpus.scene_features(step.scenes.rows)
+            soft: dict[str, Tensor] = self.learner(distil_losses, features, step, self.anchors, self.teacher, seen)
+            return soft
         work = sight_losses if isinstance(step, SightStep) else full_losses
         losses: dict[str, Tensor] = self.learner(work, features, step, self.anchors)
         return losses

@@ -141,6 +141,7 @@ def test_the_page_says_what_to_look_at(tmp_path: Path) -> None:
     assert "No licence is given" in words
     assert "1 row left out" in words and "entities.jsonl:5: name: expected words" in words
     assert "of entities look so much alike" in words and words.count("Red twin") > 1
+    assert "2 entities of which nothing was cut out" in words
     assert "1 entity without a picture" in words and "Words alone" in words
     assert "1 view dropped that repeated another" in words
 

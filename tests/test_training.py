@@ -204,7 +204,7 @@ def test_a_run_file_at_fault_says_so_in_one_line(tmp_path: Path, text: str, mess
 
 
 @pytest.mark.parametrize("name", ["small-stage1", "small-stage2", "nano-stage2", "mini-stage1", "mini-stage2",
-                                  "base-stage1", "base-stage2"])
+                                  "base-stage1", "base-stage2", "mini-distill", "nano-distill"])
 def test_committed_run_files_are_sound(name: str) -> None:
     config = load_config(Path(training.__file__).parent / "runs" / f"{name}.toml")
     assert config.name == name and config.sight_steps < config.steps

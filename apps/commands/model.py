@@ -100,6 +100,17 @@ def engines(folder: Path, output: Path, workspace: int) -> None:
         click.echo(f"{name:<10}{len(engine) / 1e6:>8.1f} MB")
 
 
+@model.command()
+@click.argument("folder", type=PATH)
+@click.option("-o", "--output", type=PATH, required=True, help="The folder to write.")
+@needs_extra("train")
+def merge(folder: Path, output: Path) -> None:
+    """Write a trained base model FOLDER in its publisher's form, adapters merged, for servers such as vLLM."""
+    from pixsearch.model.families.merged import write_merged
+
+    write_merged(folder, output)
+
+
 @model.command("random")
 @click.argument("family")
 @click.option("-o", "--output", type=PATH, required=True, help="The folder to write.")

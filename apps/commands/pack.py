@@ -131,16 +131,18 @@ def verify(folder: Path, require_signature: bool) -> None:
 @click.option(
     "-k", "count", type=click.IntRange(1, MAX_HITS), default=5, show_default=True, help="How many hits."
 )
+@signature_option
 @bundle_option
 @json_option
 def search(
-    folder: Path, image: Path | None, text: str | None, count: int, bundle: Path | None, as_json: bool
+    folder: Path, image: Path | None, text: str | None, count: int, require_signature: bool, bundle: Path | None,
+    as_json: bool,
 ) -> None:
     """Search one pack with a picture or with words."""
     if (image is None) == (text is None):
         raise click.UsageError("give either --image or --text")
     embedder = BundleEmbedder(Bundle.load(bundle or default_bundle()))
-    with Pack.open(folder, embedder.id) as opened:
+    with Pack.open(folder, embedder.id, trusted=trusted_keys() if require_signature else None) as opened:
         hits = _search(opened, embedder, image, text, count)
     if as_json:
         print_json([hit.as_json() for hit in hits])
