@@ -7,7 +7,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --ed
 SOURCES := setup.cfg pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help apt drawing sound demo test lint data train train-mini export bench eval torture clean
+.PHONY: help apt drawing sound demo test lint data train train-mini export bench bench-index eval torture clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +80,9 @@ export: $(VENV)/export.stamp data  ## export the trained model and the everyday 
 
 bench: $(VENV)/export.stamp  ## time every stage on this machine
 	$(BIN)/pixsearch model bench
+
+bench-index: $(VENV)/dev.stamp data  ## a pack's search beside hnswlib, usearch and faiss, at 100,000 and 1,000,000 regions
+	$(BIN)/python -m pixsearch.apps.bench_index
 
 eval: $(VENV)/train.stamp data  ## score photographs, held-out scenes, egoqa with its baselines, and the curator's test
 	$(BIN)/pixsearch eval photos

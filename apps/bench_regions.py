@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections import deque
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -12,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixsearch.apps.extras import needs_extra
+from pixsearch.contract.files import atomic_file
 from pixsearch.edge.bundle import Bundle, default_bundle
 from pixsearch.edge.embedder import BundleEmbedder
 
 if TYPE_CHECKING:
     from pixsearch.model.data.furniture import Model
 
-VIEWS_DRAWN = 28  # of each 3D model
+VIEWS_DRAWN = 12  # of each 3D model
 SIDE = 256  # pixels of a drawn view
 VIEWS_STORED = 8  # of each object that an index holds
 LOOKALIKES = 10  # an invented object lies between a real one and one of this many that look most like it
@@ -38,29 +40,40 @@ class Rendered:
 
 
 @needs_extra("train")
-def rendered_regions(data: Path, cache_folder: Path) -> Rendered:
+def rendered_regions(data: Path, cache_folder: Path, most: int | None = None) -> Rendered:
     """Draw every 3D model of `make data` from many sides and embed what is drawn; kept in `cache_folder`.
 
+    most : models to draw, for a quick try; None for all
     Raises Fault where the data was not made.
     """
     from pixsearch.model.data.furniture import load_models
     from pixsearch.model.processes import on_all_cores
 
     embedder = Bundle.load(default_bundle()).embedder_id
-    path = cache_folder / f"regions-{embedder}-{VIEWS_DRAWN}.npz"
-    if not path.is_file():
-        models = load_models(data)
-        with click.progressbar(on_all_cores(_embedded_views, None, models), len(models), label="drawing 3D models",
+    folder = cache_folder / f"regions-{embedder}-{VIEWS_DRAWN}"
+    folder.mkdir(parents=True, exist_ok=True)
+    models = load_models(data)[:most]
+    missing = [model for model in models if not _kept(folder, model).is_file()]
+    if missing:
+        with click.progressbar(on_all_cores(_draw, folder, missing), len(missing), label="drawing 3D models",
                                file=sys.stderr, show_pos=True) as bar:
-            made = list(bar)
-        cache_folder.mkdir(parents=True, exist_ok=True)
-        np.savez(path, vectors=np.stack([vectors for vectors, _ in made]).astype(np.float16),
-                 seconds_a_view=np.mean([seconds for _, seconds in made]))
-    with np.load(path, allow_pickle=False) as kept:
-        return Rendered(_unit(kept["vectors"].astype(np.float32)), float(kept["seconds_a_view"]))
+            deque(bar, maxlen=0)
+    made = [np.load(_kept(folder, model), allow_pickle=False) for model in models]
+    return Rendered(np.stack([views[:, :-1] for views in made]), float(np.mean([views[:, -1] for views in made])))
 
 
-def _embedded_views(_: None, model: "Model") -> tuple[Vectors, float]:
+def _kept(folder: Path, model: "Model") -> Path:
+    return folder / f"{model.id.replace('/', '-')}.npy"
+
+
+def _draw(folder: Path, model: "Model") -> None:
+    """Keep the views of one model, (VIEWS_DRAWN, D + 1): a unit vector and how many seconds it took."""
+    vectors, seconds = _embedded_views(model)
+    with atomic_file(_kept(folder, model)) as stream:
+        np.save(stream, np.hstack([vectors, np.full((len(vectors), 1), seconds, np.float32)]), allow_pickle=False)
+
+
+def _embedded_views(model: "Model") -> tuple[Vectors, float]:
     """Vectors of the views of one model, (VIEWS_DRAWN, D), and seconds a view."""
     from pixsearch.model.data.rendering import View
     from pixsearch.model.data.renders import scene_light

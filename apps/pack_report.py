@@ -88,17 +88,24 @@ def render_report(pack: Inspected) -> str:
         sure_at=SURE_AT, likely_at=LIKELY_AT, same_at=SAME_AT,
         findings=[(check.value, [_finding(one, names) for one in found], number)
                   for check, (found, number) in findings.items()],
-        no_views=views.none[:NAMES_SHOWN], one_view=views.one[:NAMES_SHOWN],
-        no_views_count=views.none_count, one_view_count=views.one_count,
-        cards=_cards(pack, thumbnails), entities=counts["entities"])
+        views=views, cards=_cards(pack, thumbnails), entities=counts["entities"])
+
+
+@dataclass(frozen=True)
+class _Listed:
+    """Some names, and how many there are in all."""
+
+    names: list[str]
+    count: int
 
 
 @dataclass(frozen=True)
 class _Views:
-    none: list[str]
-    none_count: int
-    one: list[str]
-    one_count: int
+    """Entities without a picture, with a single one, and with whole pictures of which nothing was cut out."""
+
+    none: _Listed
+    one: _Listed
+    uncut: _Listed
 
 
 def _counts(pack: Inspected) -> dict[str, int]:
@@ -121,12 +128,13 @@ def _sentences(pack: Inspected, counts: dict[str, int], alike: Resemblance, find
     lines = [
         (pack.manifest["licence"] == UNSPECIFIED, "No licence is given: --licence says under which others may use it."
          if pack.manifest["licence"] == UNSPECIFIED else f"Licence: {pack.manifest['licence']}.", ""),
-        (skipped > 0, f"{_number(skipped, 'row')} left out because they were at fault.", "skipped"),
+        (skipped > 0, f"{_number(skipped, 'row')} left out as faulty.", "skipped"),
         (confusable > 0, f"{_number(confusable, 'pair')} {more}of entities look so much alike that one may be answered "
                          "for the other.", "alike"),
-        (views.none_count > 0, f"{_number(views.none_count, 'entity')} without a picture: found by words alone.",
+        (views.none.count > 0, f"{_number(views.none.count, 'entity')} without a picture: found by words alone.",
          "views"),
-        (views.one_count > 0, f"{_number(views.one_count, 'entity')} with a single view.", "views"),
+        (views.uncut.count > 0, f"{_number(views.uncut.count, 'entity')} of which nothing was cut out.", "views"),
+        (views.one.count > 0, f"{_number(views.one.count, 'entity')} with a single view.", "views"),
         (findings > 0, f"{_number(findings, 'fact')} to look at again.", "facts"),
         (False, f"{_number(repeated, 'view')} dropped that repeated another.", ""),
     ]
@@ -163,17 +171,17 @@ def _finding(one: Finding, names: dict[int, tuple[str, str]]) -> dict[str, str]:
 
 
 def _views_of_entities(database: sqlite3.Connection) -> _Views:
-    """Entities without a picture and with one; a picture's region and its whole count once."""
-    views = ("SELECT entities.id AS id, name, max(sum(view != 'image'), sum(view = 'image')) AS pictures FROM entities "
-             "JOIN vectors ON vectors.entity = entities.id GROUP BY entities.id HAVING pictures = 1")
+    """A picture's region and its whole count as one view."""
     none = "SELECT id, name FROM entities WHERE id NOT IN (SELECT entity FROM vectors)"
+    seen = ("SELECT entities.id AS id, name, sum(view != 'image') AS things, sum(view = 'image') AS wholes "
+            "FROM entities JOIN vectors ON vectors.entity = entities.id GROUP BY entities.id")
 
-    def listed(sql: str) -> tuple[list[str], int]:
+    def listed(sql: str) -> _Listed:
         count = database.execute(f"SELECT count(*) FROM ({sql})").fetchone()[0]
         rows = database.execute(f"SELECT name FROM ({sql}) ORDER BY id LIMIT ?", (NAMES_SHOWN,))
-        return [name for (name,) in rows], count
+        return _Listed([name for (name,) in rows], count)
 
-    return _Views(*listed(none), *listed(views))
+    return _Views(listed(none), listed(f"{seen} HAVING max(things, wholes) = 1"), listed(f"{seen} HAVING things = 0"))
 
 
 def _cards(pack: Inspected, thumbnails: "_Thumbnails") -> list[dict[str, Any]]:

@@ -30,6 +30,8 @@ SIGNATURES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {  # inputs and
     TEXT: (("ids",), ("vector",)),
 }
 OPTIONAL_INPUTS = {MASK: frozenset({"looks"})}  # graphs from before there were looks go without
+ONNX_TARGET, TENSORRT_TARGET = "onnx", "tensorrt"  # whose kernels a bundle's graphs are written for
+TARGETS = (ONNX_TARGET, TENSORRT_TARGET)
 TOKENIZER_FILE = "tokenizer.json"
 SPAN_TOKENS = 32  # S: how many words of a segment the tagger sees, the last ones
 TAG_OUTSIDE, TAG_BEGIN, TAG_INSIDE = 0, 1, 2

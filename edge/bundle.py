@@ -13,7 +13,8 @@ from pixsearch.contract.faults import Fault
 from pixsearch.contract.files import MANIFEST_NAME, manifest_checksum, read_manifest, verify_files
 from pixsearch.contract.tokenizer import IMAGE_TOKENS, Tokenizer
 from pixsearch.edge.calibration import Calibration
-from pixsearch.edge.sessions import Session, default_threads, open_session
+from pixsearch.edge.engine_session import TENSORRT
+from pixsearch.edge.sessions import CUDA, Session, default_threads, open_session
 
 KIND = "bundle"
 ENVIRONMENT = "PIXSEARCH_BUNDLE"
@@ -68,7 +69,8 @@ class Bundle:
         self.tokenizer = _tokenizer(folder, self.dimensions.vocabulary, _image_tokens(
             source, manifest["graphs"][graphs.VISION]))
         self.threads = threads or default_threads()
-        self._providers = providers
+        on_gpu = (TENSORRT, CUDA) if manifest.get("target") == graphs.TENSORRT_TARGET else None
+        self._providers = on_gpu if providers is None else providers
         self._sessions: dict[str, Session] = {}
         self._locks = {name: threading.Lock() for name in graphs.GRAPHS}
 

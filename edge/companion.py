@@ -19,10 +19,11 @@ from pixsearch.edge.answer import Answer
 from pixsearch.edge.asked import Asked
 from pixsearch.edge.assistant import Assistant
 from pixsearch.edge.bundle import Bundle
-from pixsearch.edge.conversation import Conversation
+from pixsearch.edge.conversation import Conversation, Spoken, find_again, named
 from pixsearch.edge.inputs import check_question
 from pixsearch.edge.intents import Want, intent_of
 from pixsearch.edge.memories import Memories
+from pixsearch.edge.outline import deepest_point
 from pixsearch.edge.perception import Perception
 from pixsearch.edge.recall import Recall
 from pixsearch.index.search import Library
@@ -65,7 +66,7 @@ class Companion:
             history: Sequence[Turn] = (), **options: Any) -> Answer:
         """Answer, remember, recall or forget; see `Assistant.ask`.
 
-        Without a `history` the conversation's own is given to the model, and what "it" means is found in the frame.
+        Without a `history`, what "it" or "the first one" means is taken from the conversation and found in the frame.
         """
         question = check_question(question)
         asked = Asked(question, intent_of(question), frame, point, box, perception, options)
@@ -82,20 +83,35 @@ class Companion:
         return self._answer(asked, history)
 
     def _answer(self, asked: Asked, history: Sequence[Turn]) -> Answer:
+        pointing = asked.point is not None or asked.box is not None
+        meant = None if pointing or history else self.conversation.meant(asked.question)
         perception = asked.perceived(self.perceive)
-        point, question = asked.point, asked.question
-        if not history:
-            history = self.conversation.history(question, asked.frame)
-            if point is None and asked.box is None:
-                point = self.conversation.point(question, perception)
-            question = self.conversation.resolved(question, in_view=point is not None)
-        answer = asked.with_vision(self.assistant.ask(asked.frame, question, point, asked.box, perception=perception,
-                                                      history=history, **asked.options))
+        answer = self._about(meant, asked) if meant else None
+        if answer is None:
+            answer = self.assistant.ask(asked.frame, asked.question, asked.point, asked.box, perception=perception,
+                                        history=history, **asked.options)
+        answer = asked.with_vision(answer)
         self._notice(perception, answer)
         if self.cloud:
-            answer = self.cloud.complement(asked.frame, question, answer)
+            answer = self.cloud.complement(asked.frame, asked.question, answer)
         self.conversation.add(asked.question, answer, asked.frame)
         return answer
+
+    def _about(self, meant: Spoken, asked: Asked) -> Answer | None:
+        """The answer about something of an earlier turn: where it is now, or else where it was; None without a region.
+
+        What is not in this frame leaves no mask in it.
+        """
+        perception = asked.perceived(self.perceive)
+        if meant.segment is None:
+            return None
+        if found := find_again(meant.segment, perception):
+            return self.assistant.ask(asked.frame, asked.question, deepest_point(found.mask), perception=perception,
+                                      **asked.options)
+        question = named(asked.question, meant.entity) if meant.entity else asked.question
+        answer = self.assistant.ask(meant.frame, question, deepest_point(meant.segment.mask), **asked.options)
+        return replace(answer, searches=tuple(replace(one, mask=None, box=None, iou=None, segment=None)
+                                              for one in answer.searches))
 
     def _notice(self, perception: Perception, answer: Answer) -> None:
         """Keep where a thing was seen again. That a full memory keeps no more sightings is no fault of the question."""

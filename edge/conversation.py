@@ -1,4 +1,8 @@
-"""The turns of a conversation: what they were about stays addressable, by "it", by order, and in the model's prompt."""
+"""The turns of a conversation: what they were about stays addressable, as "it" or by order, in view or not any more.
+
+Earlier turns are not put into the model's prompt here: the shipped model answers a question about "it" worse with them
+than with the region that is meant.
+"""
 
 import re
 import time
@@ -6,9 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pixsearch.contract.images import Pixels
-from pixsearch.contract.tokenizer import Turn
 from pixsearch.edge.answer import Answer
-from pixsearch.edge.inputs import Point
 from pixsearch.edge.outline import deepest_point
 from pixsearch.edge.perception import Perception, Segment
 from pixsearch.edge.retrieval import TRUSTED_MASK
@@ -21,7 +23,7 @@ _ONE = r"(?:one|thing|object|item)"
 _BY_ORDER = re.compile(rf"\bthe (?:(?P<order>first|second|third|last|previous) {_ONE}|(?P<before>one before))\b",
                        re.IGNORECASE)
 _THE_OTHER = re.compile(rf"\bthe other {_ONE}\b", re.IGNORECASE)
-_BACK = re.compile(r"\b(?:it|its|it's|they|them|their|that one|this one|he|him|his|she|her)\b", re.IGNORECASE)
+_BACK = re.compile(r"\b(?:it's|its|it|they|them|their|that one|this one|he|him|his|she|her)\b", re.IGNORECASE)
 _POSSESSIVE = {"its", "their", "his"}
 _EMPTY_IT = re.compile(r"\b(?:is|was|does|did|will|would) it (?:rain\w*|snow\w*|late|cold outside|time)\b|"
                        r"\bwhat time is it\b", re.IGNORECASE)
@@ -79,41 +81,28 @@ class Conversation:
         """What was cut out last."""
         return next((turn.segment for turn in reversed(self.turns) if turn.segment), None)
 
-    def history(self, question: str, frame: Pixels) -> list[Turn]:
-        """Earlier turns for the model's prompt: all about the same frame, or the last where a question refers back."""
-        same = [turn for turn in self.turns if turn.frame is frame]
-        back = self.turns[-1:] if refers_back(question) else ()
-        return [Turn(turn.question, turn.answer.answer) for turn in same or back]
-
-    def point(self, question: str, perception: Perception) -> Point | None:
-        """Where in a frame the thing is that "it" means, found again as a tracker would; None where it is not."""
-        segment = self.region()
-        if segment is None or not refers_back(question):
-            return None
-        if (found := find_again(segment, perception)) is None:
-            return None
-        return deepest_point(found.mask)
-
-    def resolved(self, question: str, in_view: bool) -> str:
-        """The question with names for "the first one" and "the other one", and for "it" where that is out of view."""
+    def meant(self, question: str) -> Spoken | None:
+        """The turn that a question refers back to: by order, as the other one, or the last as "it"; None for none."""
+        named = [turn for turn in self.turns if turn.entity]
+        first = {turn.entity: turn for turn in reversed(named)}  # the turn in which each was named first
         names = self.entities()
-        if not names:
-            return question
-
-        def by_order(match: re.Match[str]) -> str:
+        if (match := _BY_ORDER.search(question)) is not None:
             at = _ORDINALS[(match["order"] or match["before"]).lower()]
-            return f"the {names[at]}" if -len(names) <= at < len(names) else match[0]
-
-        told = _BY_ORDER.sub(by_order, question)
-        if len(names) == 2:
-            last = next(turn.entity for turn in reversed(self.turns) if turn.entity)
-            told = _THE_OTHER.sub(f"the {next(name for name in names if name != last)}", told)
-        if told == question and not in_view and refers_back(question):
-            told = _BACK.sub(lambda match: _named(match[0], names[-1]), question, count=1)
-        return told
+            return first[names[at]] if -len(names) <= at < len(names) else None
+        if _THE_OTHER.search(question) and len(names) == 2:
+            return first[next(name for name in names if name != named[-1].entity)]
+        if not refers_back(question):
+            return None
+        return next((turn for turn in reversed(self.turns) if turn.segment or turn.entity), None)
 
 
-def _named(pronoun: str, name: str) -> str:
+def named(question: str, name: str) -> str:
+    """A question with a name in place of "it", "the first one", "the other one"."""
+    told = _THE_OTHER.sub(f"the {name}", _BY_ORDER.sub(f"the {name}", question))
+    return told if told != question else _BACK.sub(lambda match: _noun(match[0], name), question, count=1)
+
+
+def _noun(pronoun: str, name: str) -> str:
     lowered = pronoun.lower()
     if lowered == "it's":
         return f"the {name} is"

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from pixsearch.contract import graphs
@@ -31,9 +30,9 @@ class BundleLanguage:
         """image_tokens : float32 (1, 36, W), from the vision graph."""
         sizes = bundle.dimensions
         self._session = bundle.session(graphs.LANGUAGE)
-        self._image_tokens = ort.OrtValue.ortvalue_from_numpy(image_tokens)
+        self._image_tokens = self._session.value(image_tokens)
         empty = np.zeros((sizes.layers, sizes.kv_heads, 0, sizes.head_width), np.float32)
-        self._keys = self._values = ort.OrtValue.ortvalue_from_numpy(empty)
+        self._keys = self._values = self._session.value(empty)
 
     def feed(self, ids: Sequence[int]) -> tuple[Array, Array]:
         """See `Language.feed`."""
@@ -45,5 +44,5 @@ class BundleLanguage:
 
     def forget(self, count: int) -> None:
         """See `Language.forget`."""
-        self._keys, self._values = (ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(kept.numpy()[:, :, :-count]))
+        self._keys, self._values = (self._session.value(np.ascontiguousarray(kept.numpy()[:, :, :-count]))
                                     for kept in (self._keys, self._values))

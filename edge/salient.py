@@ -3,6 +3,7 @@
 import hashlib
 import json
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +12,8 @@ from pixsearch.edge.bundle import Bundle
 from pixsearch.edge.perception import Perception
 
 TRUSTED_MASK = 0.5  # predicted IoU below which nothing stands out: a landscape, a room, a heap
+RECIPE = 1  # counts up whenever this file makes another mask of the same photograph
+SEEN_PIXELS = 1280  # of the longer side: a camera's photograph holds more than an outline needs
 LARGEST = 0.97  # of the picture: such a mask says no more than the whole picture does
 
 
@@ -26,15 +29,21 @@ class SalientCutter:
 
         rgb : uint8, shape (H, W, 3)
         """
+        height, width = rgb.shape[:2]
+        scale = SEEN_PIXELS / max(height, width)
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        seen = rgb if scale >= 1 else cv2.resize(rgb, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
+        perception = Perception(self._bundle, seen)
         no_words = np.zeros((0, self._bundle.dimensions.width), np.float32)
-        perception = Perception(self._bundle, rgb)
         segment = perception.look_closer(perception.segment(no_words))
         if segment.fallback or segment.iou < TRUSTED_MASK or not 0 < segment.mask.mean() < LARGEST:
             return None
-        return segment.mask
+        if scale >= 1:
+            return segment.mask
+        return cv2.resize(segment.mask.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0
 
 
 def _graphs_id(bundle: Bundle) -> str:
-    """A name that changes with the graphs that make the mask."""
-    files = {name: bundle.manifest["files"][graphs.graph_file(name)] for name in (graphs.VISION, graphs.MASK)}
-    return "salient-" + hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()[:16]
+    """A name that changes with the graphs that make the mask, and with this file."""
+    files = [bundle.manifest["files"][graphs.graph_file(name)] for name in (graphs.VISION, graphs.MASK)]
+    return "salient-" + hashlib.sha256(json.dumps([RECIPE, *files]).encode()).hexdigest()[:16]

@@ -4,6 +4,7 @@ import hashlib
 import logging
 import sys
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,15 @@ import onnx
 import torch
 
 from pixsearch.contract import graphs, preprocess
+from pixsearch.contract.faults import Fault
 from pixsearch.contract.files import atomic_directory, write_manifest
+from pixsearch.contract.images import Pixels
 from pixsearch.export.graphs import model_graphs
-from pixsearch.export.quantize import quantize_graph
+from pixsearch.export.recipes import RECIPES, Notes
 from pixsearch.model.checkpoint import Checkpoint
 from pixsearch.model.network import PixSearch
 from pixsearch.model.sizes import Size
 
-PRECISIONS = ("fp32", "int8")
 LICENCES = {
     "vision": "EfficientNet-Lite0 weights, Apache-2.0",
     "language": "Gemma 3 270M, Gemma Terms of Use (https://ai.google.dev/gemma/terms); modified: cut and trained here",
@@ -41,14 +43,22 @@ def embedder_id(model: PixSearch) -> str:
 
 
 def export_bundle(checkpoint: Checkpoint, folder: Path, precision: str = "fp32",
-                  calibration: dict[str, Any] | None = None) -> dict[str, Any]:
+                  calibration: dict[str, Any] | None = None, target: str = graphs.ONNX_TARGET,
+                  frames: Sequence[Pixels] = ()) -> dict[str, Any]:
     """Write a bundle folder, whole or not at all; returns its manifest.
 
-    precision : one of PRECISIONS
+    precision, target : a row of `recipes.RECIPES`; Raises Fault for another pair
     calibration : as `edge/calibration.py` reads it; START_CALIBRATION when left out
+    frames : uint8 RGB (H, W, 3), that ranges of static int8 are taken from
     """
+    recipe = RECIPES.get((target, precision))
+    if recipe is None:
+        known = ", ".join(f"{name} for {of}" for of, name in RECIPES)
+        raise Fault("precision", expected=f"one of {known}", actual=f"{precision} for {target}",
+                    remedy="choose another precision or target")
     model = checkpoint.model.eval()
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    notes: dict[str, Notes] = {}
     with atomic_directory(folder) as temporary, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter warns of classes that it deprecates itself
         with click.progressbar(list(model_graphs(model)), label=f"export {folder.name}", file=sys.stderr,
@@ -56,10 +66,11 @@ def export_bundle(checkpoint: Checkpoint, folder: Path, precision: str = "fp32",
             for graph in bar:
                 path = temporary / graphs.graph_file(graph.name)
                 graph.export(path)
-                if precision == "int8":
-                    quantize_graph(graph.name, path)
+                notes[graph.name] = recipe(graph.name, path, frames)
         checkpoint.backend.save(str(temporary / graphs.TOKENIZER_FILE))
-        return write_manifest(temporary, _manifest(checkpoint, folder.name, precision, temporary, calibration))
+        manifest = _manifest(checkpoint, folder.name, precision, temporary, calibration)
+        manifest |= {"target": target, "quantization": {name: note for name, note in notes.items() if note}}
+        return write_manifest(temporary, manifest)
 
 
 def _manifest(checkpoint: Checkpoint, name: str, precision: str, folder: Path, calibration: dict[str, Any] | None

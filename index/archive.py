@@ -19,7 +19,7 @@ from pixsearch.index.writer import refuse_foreign
 MAX_BYTES = (4 << 30) - 1  # of an archive, and of what it holds: that a zip file without extensions can hold no more
 MAX_RATIO = 100  # of a file's size to its compressed size
 RATIO_MATTERS = 1 << 20  # bytes from which on the ratio is limited
-MAX_ENTRIES = schema.MAX_THUMBNAILS + 3
+MAX_ENTRIES = schema.MAX_THUMBNAILS + 5  # manifest, database, two caches, report
 MAX_ENTRY_HEADER = 256  # bytes of the central directory an entry
 SINCE = (1980, 1, 1, 0, 0, 0)  # zip's earliest date: the same pack gives the same bytes on every day
 

@@ -65,25 +65,44 @@ def _thumbnails(database: sqlite3.Connection) -> set[str]:
 
 def _take_out(database: sqlite3.Connection, folder: Path, keys: Collection[str]) -> None:
     for key in keys:
-        row = database.execute("SELECT id, name, kind, text FROM entities WHERE key = ?", (key,)).fetchone()
+        row = database.execute("SELECT id FROM entities WHERE key = ?", (key,)).fetchone()
         if row is None:
             raise Fault(f"pack {folder}", expected="the id of an entity", actual=repr(key)[:60],
                         remedy="see `pixsearch pack search`")
-        entity, name, kind, text = row
+        for table in _tables_of_entities(database):
+            database.execute(f"DELETE FROM {table} WHERE entity = ?", row)
+        database.execute("DELETE FROM entities WHERE id = ?", row)
+    if not database.execute("SELECT count(*) FROM entities").fetchone()[0]:
+        raise Fault(f"pack {folder}", expected="at least one entity left", actual="none", remedy="remove the pack")
+    if keys:
+        _number_anew(database, "entities", [(table, "entity") for table in _tables_of_entities(database)])
+        _number_anew(database, "vectors", [])
+        _index_words(database)
+
+
+def _number_anew(database: sqlite3.Connection, table: str, references: Collection[tuple[str, str]]) -> None:
+    """Give the rows of a table, and columns that name them, numbers without gaps, as caches and searches expect.
+
+    By way of negative numbers, all of which are free.
+    """
+    database.execute("CREATE TEMP TABLE numbers(old INTEGER PRIMARY KEY, new INTEGER NOT NULL)")
+    database.execute(f"INSERT INTO numbers SELECT id, row_number() OVER (ORDER BY id) FROM {table}")
+    for name, column in (*references, (table, "id")):
+        database.execute(f"UPDATE {name} SET {column} = -(SELECT new FROM numbers WHERE old = {column})")
+        database.execute(f"UPDATE {name} SET {column} = -{column}")
+    database.execute("DROP TABLE numbers")
+
+
+def _index_words(database: sqlite3.Connection) -> None:
+    """Make the word index anew: it keeps no text of its own from which rows could be numbered again."""
+    database.execute("INSERT INTO words(words) VALUES('delete-all')")
+    told = database.execute("SELECT id, name, kind, text FROM entities ORDER BY id").fetchall()
+    for entity, name, kind, text in told:
         aliases = [alias for (alias,) in database.execute(
             "SELECT alias FROM aliases WHERE entity = ? ORDER BY rowid", (entity,))]
         facts = dict(database.execute("SELECT attribute, value FROM facts WHERE entity = ? ORDER BY rowid", (entity,)))
-        database.execute("INSERT INTO words(words, rowid, name, aliases, facts, text) VALUES('delete', ?, ?, ?, ?, ?)",
+        database.execute("INSERT INTO words(rowid, name, aliases, facts, text) VALUES(?, ?, ?, ?, ?)",
                          (entity, *indexed(name, aliases, kind, facts, text)))
-        for table in _tables_of_entities(database):
-            database.execute(f"DELETE FROM {table} WHERE entity = ?", (entity,))
-        database.execute("DELETE FROM entities WHERE id = ?", (entity,))
-    if not database.execute("SELECT count(*) FROM entities").fetchone()[0]:
-        raise Fault(f"pack {folder}", expected="at least one entity left", actual="none", remedy="remove the pack")
-    # Vectors are numbered without gaps, since the HNSW cache names them so; by way of negative numbers, all free.
-    database.execute("UPDATE vectors SET id = -n.number FROM (SELECT id, row_number() OVER (ORDER BY id) AS number "
-                     "FROM vectors) AS n WHERE vectors.id = n.id")
-    database.execute("UPDATE vectors SET id = -id")
 
 
 def _tables_of_entities(database: sqlite3.Connection) -> list[str]:

@@ -40,7 +40,7 @@ NAMES = re.compile(r"target\.json|patches/[0-9]{8}\.zst")
 STRETCH_BYTES = 16 << 20  # of the new file that one patch makes
 REACH_BYTES = 16 << 20  # how far before and after its own place a stretch is looked for in the old file
 WINDOW_LOG = 26  # 2**26 bytes hold a stretch and its dictionary
-MAX_ENTRIES = schema.MAX_THUMBNAILS + 2 + 4 * schema.MAX_FILE_BYTES // STRETCH_BYTES
+MAX_ENTRIES = schema.MAX_THUMBNAILS + 6 + 4 * schema.MAX_FILE_BYTES // STRETCH_BYTES
 _LEVEL, _SEARCH_LOG = 3, 2
 _REMEDY = "get the update again from its source"
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pixsearch.contract.faults import Fault
 from pixsearch.contract.files import sync_directory
+from pixsearch.index.graph_check import check_graph
 
 NEIGHBOURS = 16
 EF_CONSTRUCTION = 200
@@ -52,7 +53,7 @@ def save_graph(graph: hnswlib.Index, path: Path) -> None:
 def load_graph(path: Path, dimension: int, count: int) -> hnswlib.Index:
     """Load a file whose hash was checked. Raises Fault when it does not hold `count` vectors of this size.
 
-    hnswlib believes the sizes in a file's header, so they are compared before it reads them.
+    hnswlib believes the sizes in a file's header, and all links, so they are checked before it reads them.
     """
     with path.open("rb") as stream:
         header = stream.read(HEADER.size)
@@ -63,6 +64,7 @@ def load_graph(path: Path, dimension: int, count: int) -> hnswlib.Index:
     if actual != expected:
         raise Fault(f"pack index {path}", expected=f"an HNSW index of {count} vectors of {dimension}",
                     actual=f"a header of {actual}", remedy="build the pack again")
+    check_graph(path, NEIGHBOURS)
     graph = hnswlib.Index("ip", dimension)
     try:
         graph.load_index(str(path))

@@ -1,17 +1,19 @@
 """Which entities look alike: for every view the nearest one of another entity, and whether its own is nearer."""
 
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import click
 import numpy as np
 from numpy.typing import NDArray
 
 from pixsearch.index.hits import View
 
 MAX_QUERIES = 4096  # views that are compared with all others; of larger packs a sample, evenly spread
-ROWS_AT_A_TIME = 8192
+ROWS_AT_A_TIME = 2048
 THINGS = (View.REGION, View.PROTOTYPE)  # compared among themselves, and whole pictures among themselves
 
 
@@ -42,6 +44,7 @@ class Resemblance:
     recognised: int
 
 
+Numbers = NDArray[np.int64]
 Decode = Callable[[list[bytes]], NDArray[Any]]  # stored vectors to numbers (N, D); only directions count
 
 
@@ -69,10 +72,13 @@ class _Queries:
     def __init__(self, database: sqlite3.Connection, decode: Decode, kinds: tuple[View, ...]) -> None:
         self._database, self._decode = database, decode
         self._where = "view IN (" + ", ".join(f"'{kind}'" for kind in kinds) + ")"
-        count = database.execute(f"SELECT count(*) FROM vectors WHERE {self._where}").fetchone()[0]
-        step = max(1, -(-count // MAX_QUERIES))
-        chunks = [(rows[taken], entities[taken], vectors[taken]) for rows, entities, vectors in self._chunks()
-                  if (taken := rows % step == 0 if step > 1 else rows >= 0).any()]
+        self._count = database.execute(f"SELECT count(*) FROM vectors WHERE {self._where}").fetchone()[0]
+        step = max(1, -(-self._count // MAX_QUERIES))
+        chunks, place = [], 0
+        for rows, entities, vectors in self._chunks():
+            taken = slice(-place % step, None, step)  # every step-th of all, wherever the chunk begins
+            chunks.append((rows[taken], entities[taken], vectors[taken]))
+            place += len(rows)
         self.rows = np.concatenate([rows for rows, _, _ in chunks] or [np.zeros(0, np.int64)])
         self.entities = np.concatenate([entities for _, entities, _ in chunks] or [np.zeros(0, np.int64)])
         self._vectors = np.concatenate([vectors for _, _, vectors in chunks] or [np.zeros((0, 0), np.float32)])
@@ -84,18 +90,23 @@ class _Queries:
         """Find the nearest of all views of these kinds."""
         if not len(self.rows):
             return
-        for rows, entities, vectors in self._chunks():
-            cosines = self._vectors @ vectors.T  # (queries, rows)
-            cosines[self.rows[:, None] == rows[None]] = -2
-            same = self.entities[:, None] == entities[None]
-            self.own = np.maximum(self.own, np.where(same, cosines, -2).max(axis=1))
-            cosines[same] = -2
-            place = cosines.argmax(axis=1)
-            nearest = cosines[np.arange(len(place)), place]
-            nearer = nearest > self.other
-            self.other = np.where(nearer, nearest, self.other)
-            self._other_row = np.where(nearer, rows[place], self._other_row)
-            self._other_entity = np.where(nearer, entities[place], self._other_entity)
+        with click.progressbar(length=self._count, label="comparing views", file=sys.stderr) as bar:
+            for rows, entities, vectors in self._chunks():
+                self._compare_with(rows, entities, vectors)
+                bar.update(len(rows))
+
+    def _compare_with(self, rows: Numbers, entities: Numbers, vectors: NDArray[np.float32]) -> None:
+        cosines = self._vectors @ vectors.T  # (queries, rows)
+        cosines[self.rows[:, None] == rows[None]] = -2
+        same = self.entities[:, None] == entities[None]
+        self.own = np.maximum(self.own, np.where(same, cosines, -2).max(axis=1))
+        cosines[same] = -2
+        place = cosines.argmax(axis=1)
+        nearest = cosines[np.arange(len(place)), place]
+        nearer = nearest > self.other
+        self.other = np.where(nearer, nearest, self.other)
+        self._other_row = np.where(nearer, rows[place], self._other_row)
+        self._other_entity = np.where(nearer, entities[place], self._other_entity)
 
     def pairs(self) -> Iterator[LookAlike]:
         """Each view with the nearest of another entity."""
@@ -103,7 +114,7 @@ class _Queries:
             yield LookAlike(float(min(self.other[index], 1.0)), int(self.entities[index]), int(self.rows[index]),
                             int(self._other_entity[index]), int(self._other_row[index]))
 
-    def _chunks(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]]:
+    def _chunks(self) -> Iterator[tuple[Numbers, Numbers, NDArray[np.float32]]]:
         """Row ids (N,), entities (N,) and unit vectors (N, D)."""
         cursor = self._database.execute(f"SELECT id, entity, embedding FROM vectors WHERE {self._where} ORDER BY id")
         while chunk := cursor.fetchmany(ROWS_AT_A_TIME):

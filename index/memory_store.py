@@ -199,7 +199,7 @@ class MemoryStore:
     def _faults(self) -> Iterator[None]:
         try:
             yield
-        except self._engine.error as error:
+        except (self._engine.error, UnicodeDecodeError) as error:
             raise Fault(f"memory {self.path}", expected="a sound database with room on its disk", actual=str(error),
                         remedy="free some space, or restore the folder from a copy") from error
 

@@ -22,8 +22,8 @@ FAR_OUT = 3.0  # interquartile ranges beyond the quartiles (Tukey)
 ONE_UNIT = 0.8  # share of an attribute's numbers that makes their unit the usual one
 LARGEST_COUNT = 10_000  # whole numbers from here on are rather names than quantities
 ALIKE = 0.84  # of two spellings, as difflib scores them
-SHORTEST_SPELLED = 4  # letters of a word that may be misspelled
-MAX_SPELLINGS = 2_000  # that are compared with one another
+SHORTEST_VALUE, SHORTEST_ATTRIBUTE = 6, 4  # letters of what may be misspelled: "wine" is no misspelled "swine"
+MAX_COMMON, MAX_RARE = 200, 1_000  # spellings that are compared with one another
 LONG_TIMES, LONG_CHARS = 8, 160
 
 _NOTHING = frozenset(("-", "--", "—", "?", "??", "n/a", "na", "n.a.", "none", "nil", "null", "nan", "unknown", "tbd",
@@ -168,20 +168,20 @@ def _is_quantity(value: str) -> bool:
 def _spelled(attribute: str, facts: Sequence[Fact]) -> Iterator[Finding]:
     """Rare values that are nearly a common one: "Norvick" among many "Norvik"."""
     counts = Counter(value for _, value in facts if _number(value) is None)
-    common = [value for value, count in counts.most_common(MAX_SPELLINGS) if count > 2]
-    rare = set(islice((value for value, count in counts.items() if count == 1), MAX_SPELLINGS))
+    common = [value for value, count in counts.most_common(MAX_COMMON) if count > 2]
+    rare = set(islice((value for value, count in counts.items() if count == 1), MAX_RARE))
     for entity, value in facts:
-        if value in rare and (near := _near(value, common)):
+        if value in rare and (near := _near(value, common, SHORTEST_VALUE)):
             yield Finding(Check.SPELLING, entity, attribute, value, f"{counts[near]} others say {near}")
 
 
-def _near(word: str, words: Sequence[str]) -> str | None:
+def _near(word: str, words: Sequence[str], shortest: int) -> str | None:
     """The word that differs from this one in hardly more than its spelling."""
     plain = _SIGNS.sub("", word.casefold())
     folded = {_SIGNS.sub("", other.casefold()): other for other in reversed(words) if other != word}
     if plain in folded:
         return folded[plain]
-    if len(plain) < SHORTEST_SPELLED or any(letter.isdigit() for letter in plain):
+    if len(plain) < shortest or any(letter.isdigit() for letter in plain):
         return None
     near = difflib.get_close_matches(plain, [one for one in folded if abs(len(one) - len(plain)) <= 2], 1, ALIKE)
     return folded[near[0]] if near and not any(letter.isdigit() for letter in near[0]) else None
@@ -209,10 +209,10 @@ def _of_attributes(database: sqlite3.Connection) -> Iterator[Finding]:
     rows = database.execute(
         "SELECT attribute, count(*), min(entity), min(value) FROM facts GROUP BY attribute").fetchall()
     counts = {attribute: count for attribute, count, _, _ in rows}
-    common = [attribute for attribute, count in sorted(counts.items(), key=lambda one: -one[1]) if count >= FEW]
-    for attribute, count, entity, value in rows[:MAX_SPELLINGS]:
-        near = _near(attribute, [one for one in common if counts[one] > FEW_OF_THEM * count and counts[one] > count])
-        if near and count <= FEW_OF_THEM * counts[near]:
+    common = [attribute for attribute, count in Counter(counts).most_common(MAX_COMMON) if count >= FEW]
+    for attribute, count, entity, value in rows[:MAX_RARE]:
+        near = _near(attribute, [one for one in common if count <= FEW_OF_THEM * counts[one]], SHORTEST_ATTRIBUTE)
+        if near:
             yield Finding(Check.ATTRIBUTE_SPELLING, entity, attribute, value,
                           f"{counts[near]} entities have {near}, {count} has this" if count == 1 else
                           f"{counts[near]} entities have {near}, {count} have this")

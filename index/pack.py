@@ -21,6 +21,7 @@ from pixsearch.index.hash_cache import HashCache
 from pixsearch.index.hits import ALL_VIEWS, Hit, View, best_first, check_k
 from pixsearch.index.names import is_name, named_entities
 from pixsearch.index.nearest import Choice, Nearest
+from pixsearch.index.rows import Rows
 from pixsearch.index.store import Store
 from pixsearch.index.words import CANDIDATES_PER_HIT, lexical_scores, query_words, semantic_scores
 from pixsearch.index.writer import seal
@@ -55,9 +56,10 @@ class Pack:
                         remedy="build the pack again with this model, or choose the model it was built with")
         hashes = HashCache(folder)
         manifests.verify_pack_files(folder, manifest, sha256_file if read_all else hashes.sha256)
-        store = Store(folder, manifest, embedder, known=not read_all and hashes.complete)
+        known = not read_all and hashes.complete
+        store = Store(folder, manifest, embedder, known)
         try:
-            caches = open_caches(folder, store.database, manifest, embedder.dimension, store.vectors)
+            caches = open_caches(folder, store.database, manifest, embedder.dimension, store.vectors, known)
             pack = cls(folder, manifest, store, caches)
             hashes.save()
             return pack
@@ -90,16 +92,29 @@ class Pack:
         query = unit(vector, self.embedder.dimension)
         check_k(k)
         rows, scores = self._nearest.search(query, self._choice(view_kinds, kinds), k)
-        gain, offset = (self.manifest["calibration"].get(name, default) for name, default in NO_CALIBRATION)
-        calibrated = np.clip(scores * gain + offset, -1, 1).tolist()
         entities = rows["entity"].tolist()
         seen = zip(rows["id"].tolist(), [ALL_VIEWS[code] for code in rows["view"].tolist()], strict=True)
-        hits = self._store.hits(self.name, dict(zip(entities, calibrated, strict=True)),
-                                dict(zip(entities, seen, strict=True)))
-        return best_first(hits, k)
+        return self.hits_of(dict(zip(entities, scores.tolist(), strict=True)),
+                            dict(zip(entities, seen, strict=True)))
+
+    def hits_of(self, cosines: Mapping[int, float], views: Mapping[int, tuple[int, View]]) -> list[Hit]:
+        """Hits for entities by row, best first, with calibrated scores; `views`: id and kind of what matched."""
+        gain, offset = (self.manifest["calibration"].get(name, default) for name, default in NO_CALIBRATION)
+        scores = {entity: min(1.0, max(-1.0, cosine * gain + offset)) for entity, cosine in cosines.items()}
+        return best_first(self._store.hits(self.name, scores, views), max(1, len(scores)))
+
+    @property
+    def rows(self) -> Rows:
+        """Every vector, in no order to rely on."""
+        return self._nearest.rows
+
+    def kinds_of_entities(self) -> dict[int, str]:
+        """The kind of each entity by its row."""
+        return dict(self._store.rows("SELECT id, kind FROM entities"))
 
     def _choice(self, view_kinds: Collection[View], kinds: Collection[str] | None) -> Choice:
-        views = np.array([ALL_VIEWS.index(View(view)) for view in view_kinds])
+        chosen = frozenset(view_kinds)
+        views = np.array([view in chosen for view in ALL_VIEWS])
         if kinds is None:
             return Choice(views)
         entities = self._store.entities_of_kinds(frozenset(kinds))

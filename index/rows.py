@@ -40,10 +40,10 @@ def read_rows(database: sqlite3.Connection, dimension: int, precision: str, coun
 
 
 def in_memory(rows: Rows) -> Rows:
-    """The same rows with float32 vectors, which are compared quicker and take more memory."""
+    """The same rows with float32 vectors, which are compared quicker and take more memory; what is not finite is 0."""
     copied = np.zeros(len(rows), row_type(rows["vector"].shape[1], np.dtype("<f4")))
     for name in ("vector", "scale", "entity", "id", "view"):
-        copied[name] = rows[name]
+        copied[name] = np.nan_to_num(rows[name], nan=0.0, posinf=0.0, neginf=0.0)
     return copied
 
 
@@ -69,9 +69,8 @@ def open_rows(path: Path, dimension: int, precision: str, count: int) -> Rows:
 
 
 def cosines(rows: Rows, query: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Cosines of a unit vector (D,) with rows, (N,); 0 where a row is not finite."""
-    scores = rows["vector"].astype(np.float32) @ query * rows["scale"]
-    return np.clip(np.nan_to_num(scores, copy=False, nan=0.0, posinf=0.0, neginf=0.0), -1.0, 1.0)
+    """Cosines of a unit vector (D,) with rows, (N,), up to rounding; not a number where a row says so."""
+    return rows["vector"].astype(np.float32) @ query * rows["scale"]  # type: ignore[no-any-return]
 
 
 def unit_vectors(rows: Rows) -> NDArray[np.float32]:

@@ -17,6 +17,7 @@ PACK_KIND = "pack"
 FORMAT_VERSION = 1
 APPLICATION_ID = 0x70787061  # "pxpa" in the SQLite header
 PAGE_BYTES = 4096
+MAPPED_BYTES = 1 << 30  # of a database that is read, instead of copying its pages
 
 # How vectors are stored: what a manifest calls it, and the type of one number. Only directions count, so that int8
 # needs no scale: the largest number of each vector becomes 127.
@@ -40,6 +41,8 @@ MAX_THUMBNAILS = 8_000  # each has a line in the manifest, which is bounded at 1
 MAX_ENTITIES = 1_000_000
 MAX_VECTORS = 2_000_000
 MAX_FACTS = 20_000_000
+
+DAMAGED = (sqlite3.Error, UnicodeDecodeError)  # what reading raises; the latter where a message quotes broken bytes
 
 # FTS5 keeps no copy of the words (content=''): entities, aliases and facts hold them already.
 SCHEMA = """
@@ -85,7 +88,7 @@ def open_database(path: Path) -> sqlite3.Connection:
         database = _connect(path)
         if _schema(database) == _schema(create_database(":memory:")):
             return database
-    except sqlite3.Error as error:
+    except DAMAGED as error:
         raise Fault(f"pack database {path}", expected="an SQLite database", actual=str(error),
                     remedy="install the pack again") from error
     database.close()
@@ -96,7 +99,8 @@ def open_database(path: Path) -> sqlite3.Connection:
 def _connect(path: Path) -> sqlite3.Connection:
     uri = f"file:{quote(str(path.resolve()))}?mode=ro&immutable=1"
     database = sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
-    database.executescript("PRAGMA trusted_schema=OFF; PRAGMA query_only=ON; PRAGMA cell_size_check=ON;")
+    database.executescript("PRAGMA trusted_schema=OFF; PRAGMA query_only=ON; PRAGMA cell_size_check=ON; "
+                           f"PRAGMA mmap_size={MAPPED_BYTES};")
     return database
 
 

@@ -1,6 +1,5 @@
 """Reading a pack's database from any number of threads: entities, facts and stored vectors."""
 
-import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -14,6 +13,7 @@ from pixsearch.contract.faults import Fault
 from pixsearch.index import schema
 from pixsearch.index.embedder import EmbedderId
 from pixsearch.index.hits import Hit, View
+from pixsearch.index.store_check import check_words
 
 ROWS_AT_A_TIME = 512
 KINDS_KEPT = 16  # of entities asked for
@@ -32,9 +32,11 @@ class Store:
         self.database = schema.open_database(folder / schema.DATABASE_NAME)
         self._idle = [self.database]  # connections that no thread is using; appending and popping are atomic
         self._closed = False
+        self._has_thumbnails = any(name.startswith(schema.THUMBNAIL_FOLDER) for name in manifest.get("files", ()))
         self.entities_of_kinds = lru_cache(KINDS_KEPT)(self._entities_of_kinds)
         try:
             if not known:
+                check_words(self.rows, f"pack database {folder}")
                 self._check_sizes(manifest["counts"])
         except BaseException:
             self.close()
@@ -56,7 +58,7 @@ class Store:
             connection = schema.reopen_database(self._folder / schema.DATABASE_NAME)
         try:
             return connection.execute(sql, values).fetchall()
-        except sqlite3.DatabaseError as error:
+        except schema.DAMAGED as error:
             raise Fault(f"pack database {self._folder}", expected="a sound database", actual=str(error),
                         remedy="install the pack again") from error
         finally:
@@ -147,6 +149,8 @@ class Store:
 
     def _thumbnails(self, entities: Sequence[int], views: Mapping[int, tuple[int, View]] | None) -> dict[int, str]:
         """Names of the thumbnails of the vectors that matched, or else of the first that an entity has."""
+        if not self._has_thumbnails:
+            return {}
         if views:
             sql = "SELECT entity, thumbnail FROM vectors WHERE id IN ({}) AND thumbnail NOT NULL"
             ids = [number for number, _ in views.values()]

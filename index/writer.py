@@ -107,10 +107,11 @@ class PackWriter:
         """Add the page that shows a curator what is in the pack."""
         (self._folder / schema.REPORT_NAME).write_text(page, "utf-8")
 
-    def _save_thumbnail(self, picture: NDArray[np.uint8] | bytes) -> str:
+    def _save_thumbnail(self, picture: NDArray[np.uint8] | bytes) -> str | None:
+        """Keep a thumbnail, and return its file's name; None once a pack has as many as it may: it goes without."""
+        if self._thumbnails == schema.MAX_THUMBNAILS:
+            return None
         self._thumbnails += 1
-        if self._thumbnails > schema.MAX_THUMBNAILS:
-            raise _too_many("thumbnails", schema.MAX_THUMBNAILS)
         folder = self._folder / schema.THUMBNAIL_FOLDER
         folder.mkdir(exist_ok=True)
         name = f"{self._vectors:08d}.webp"

@@ -26,6 +26,7 @@ OTHERS_A_SCENE, SIGHT_A_SCENE = 2, 4  # queries beside the sample's own; without
 SLOPPY_BOX = 0.08  # of a box's side that a corner may be off
 NO_NOUN = -1
 MOST_THINGS = 256  # in a scene
+NO_MASKS = np.zeros((0, MASK_PIXELS, MASK_PIXELS), np.float32)
 _SIDES = re.compile(r"\b(?:left|right)(?=most\b|\b)")
 
 
@@ -141,7 +142,7 @@ def make_batch(samples: Sequence[Sample], corpus: Corpus, tokenizer: Tokenizer, 
     for row, (_, (start, end), _) in enumerate(queries):
         spans[row, start:end] = 1.0
     gold = np.stack([corpus.mask(sample, sample.spans[number].target) for sample, number in asked]
-                    ) if asked else np.zeros((0, MASK_PIXELS, MASK_PIXELS), np.float32)
+                    ) if asked else NO_MASKS
     named = [sample.spans[number] for sample, number in asked]
     return Batch(
         ids, [len(one.ids) for one in encoded], labels, make_scenes(samples, corpus), rows, positions, valid, tags,
@@ -158,12 +159,13 @@ def make_scenes(samples: Sequence[Sample], corpus: Corpus, mirrored: Sequence[bo
     for row in np.flatnonzero(mirrored):
         things[row] = np.ascontiguousarray(things[row][..., ::-1])
     return SceneRows([corpus.scene_of(sample) for sample in samples], list(mirrored) or [False] * len(samples),
-                     torch.stack([layout_of(masks, FRAME_PIXELS // 16) for masks in things]))
+                     torch.stack([layout_of(masks, FRAME_PIXELS // 16, corpus.is_complete(sample))
+                                  for sample, masks in zip(samples, things, strict=True)]))
 
 
 def make_others(samples: Sequence[Sample], corpus: Corpus, concepts: Concepts, looks: Looks, rng: np.random.Generator,
                 count: int, mirrored: Sequence[bool] = (), known: Container[str] = ()) -> Others:
-    """`count` things of each sample's scene, in the words of any question about that scene.
+    """`count` things of each sample's scene, in the words of any question about that scene, where it shows any.
 
     mirrored : which scenes are turned left to right, none by default; their words are turned too, to `known` ones
     """
@@ -173,13 +175,14 @@ def make_others(samples: Sequence[Sample], corpus: Corpus, concepts: Concepts, l
         referred = corpus.referred(sample)
         if mirrored[row]:
             referred = [(one, number) for one, number in referred if mirror_words(_words(one, number)) in known]
-        chosen += [(row, *referred[i]) for i in rng.integers(len(referred), size=count)]
+        if referred:  # a picture without masks shows nothing
+            chosen += [(row, *referred[i]) for i in rng.integers(len(referred), size=count)]
     turned = [mirrored[row] for row, _, _ in chosen]
     words = [_words(sample, number) for _, sample, number in chosen]
     gold = np.stack([corpus.mask(sample, sample.spans[number].target)[:, ::-1 if turn else 1]
-                     for turn, (_, sample, number) in zip(turned, chosen, strict=True)])
+                     for turn, (_, sample, number) in zip(turned, chosen, strict=True)]) if chosen else NO_MASKS
     return Others(
-        torch.tensor([row for row, _, _ in chosen]),
+        torch.tensor([row for row, _, _ in chosen], dtype=torch.long),
         [mirror_words(one) if turn else one for turn, one in zip(turned, words, strict=True)], torch.from_numpy(gold),
         _prompts([(sample, number) for _, sample, number in chosen], gold, looks, rng, turned),
         concepts.rows([sample.spans[number].concept for _, sample, number in chosen]),

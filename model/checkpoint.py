@@ -1,6 +1,7 @@
 """Model folders: weights, tokenizer and a description. safetensors only, nothing that can run code."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from pixsearch.model.sizes import Size, size_named
 
 BASE = "base"  # the stage of a model that nothing has been trained of yet
 WEIGHTS_FILE, DESCRIPTION_FILE = "weights.safetensors", "description.json"
-PUBLISHED = ("tower.", "language.decoder.", "language.head")  # parts that a family's folder holds
+PUBLISHED = ("tower.", "eye.", "language.decoder.", "language.head")  # parts that a family's folder holds
 
 
 @dataclass
@@ -36,12 +37,16 @@ class Checkpoint:
         return Tokenizer(self.backend, self.model.size.image_tokens)
 
 
-def save_model(folder: Path, checkpoint: Checkpoint) -> None:
-    """Write a model folder, whole or not at all. Weights are float32; those of a family's folder are not repeated."""
+def save_model(folder: Path, checkpoint: Checkpoint, state: Mapping[str, Tensor] | None = None) -> None:
+    """Write a model folder, whole or not at all. Weights are float32; those of a family's folder are not repeated.
+
+    state : the model's tensors, where they are spread over processes
+    """
     with atomic_directory(folder) as temporary:
-        state = {name: tensor.detach().to("cpu", torch.float32).contiguous()
-                 for name, tensor in checkpoint.model.state_dict().items() if is_own(checkpoint.model.size, name)}
-        save_file(state, temporary / WEIGHTS_FILE)
+        kept = {name: tensor.detach().to("cpu", torch.float32).contiguous()
+                for name, tensor in (state or checkpoint.model.state_dict()).items()
+                if is_own(checkpoint.model.size, name)}
+        save_file(kept, temporary / WEIGHTS_FILE)
         checkpoint.backend.save(str(temporary / TOKENIZER_FILE))
         (temporary / DESCRIPTION_FILE).write_text(json.dumps(
             {**checkpoint.description, **description_of(checkpoint.model.size)}, indent=1))
@@ -108,39 +113,3 @@ def _fill(model: PixSearch, tensors: dict[str, Tensor]) -> None:
     lacking = model.load_state_dict(tensors, strict=not model.size.weights)
     if missing := [name for name in lacking.missing_keys if is_own(model.size, name)] + lacking.unexpected_keys:
         raise ValueError(f"{missing[0]} is not in both")
-
-
-def save_progress(path: Path, model: PixSearch, optimiser: torch.optim.Optimizer, step: int) -> None:
-    """Everything that a resumed run needs: trained tensors, the optimiser's moments and the step; atomic."""
-    names = {id(parameter): name for name, parameter in model.named_parameters()}
-    tensors: dict[str, Tensor] = {"step": torch.tensor(step)}
-    for group in optimiser.param_groups:
-        for parameter in group["params"]:
-            name = names[id(parameter)]
-            tensors[f"weight/{name}"] = parameter.detach()
-            for key, value in optimiser.state[parameter].items():
-                tensors[f"{key}/{name}"] = value
-    temporary = path.with_suffix(".partial")
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary)
-    temporary.replace(path)
-
-
-def load_progress(path: Path, model: PixSearch, optimiser: torch.optim.Optimizer) -> int:
-    """Restore what `save_progress` wrote; returns the step. Raises Fault for the progress of another kind of model."""
-    tensors = load_file(path)
-    names = {id(parameter): name for name, parameter in model.named_parameters()}
-    for parameter in (parameter for group in optimiser.param_groups for parameter in group["params"]):
-        kept = tensors.get(f"weight/{names[id(parameter)]}")
-        if kept is None or kept.shape != parameter.shape:
-            raise Fault(f"progress {path}", expected=f"{names[id(parameter)]} {tuple(parameter.shape)}",
-                        actual="another model's tensors",
-                        remedy=f"remove {path.parent} to train again from the start")
-    for group in optimiser.param_groups:
-        for parameter in group["params"]:
-            name = names[id(parameter)]
-            with torch.no_grad():
-                parameter.copy_(tensors[f"weight/{name}"])
-            if f"step/{name}" in tensors:  # what no step has moved yet has no moments
-                optimiser.state[parameter] = {
-                    key: tensors[f"{key}/{name}"].to(parameter.device) for key in ("step", "exp_avg", "exp_avg_sq")}
-    return int(tensors["step"])

@@ -6,7 +6,7 @@ crops that the region head is fitted on.
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -33,6 +33,8 @@ from pixsearch.model.vision import Features, Trunk
 WORLD_SEED = 20261
 SCENE_SEEDS = {Split.TRAIN: 1_000_000, Split.VALIDATION: 2_000_000, Split.TEST: 3_000_000}
 LEVELS = ("stride4", "stride8", "stride16", "head")  # of Features, what every size sees
+MASKS, SAMPLES, DESCRIPTION = "masks.npy", "samples.jsonl", "corpus.json"
+FRAMES = "frames.npy"  # of published pictures, uint8 (count, S, S, 3) letterboxed: composed scenes are made again
 SCENES_AT_ONCE = 8
 
 
@@ -73,24 +75,32 @@ def scene_samples(materials: Materials, scene: Scene, stages: tuple[int, ...] = 
 class Corpus:
     """Scenes of one split as the training loop reads them."""
 
-    def __init__(self, folder: Path, tower: str = "") -> None:
-        """tower : name of the image tokens that a tower has added (`image_tokens.py`), none for most sizes"""
-        names = {level: level for level in LEVELS} | ({"image": tower} if tower else {})
+    def __init__(self, folder: Path, seen: Mapping[str, str] | None = None) -> None:
+        """seen : files that further frozen parts have added for fields of Features (`image_tokens.py`)"""
+        names = {level: level for level in LEVELS} | dict(seen or {})
         self.features = Features(**{level: torch.from_numpy(np.load(folder / f"{name}.npy", mmap_mode="c"))
                                     for level, name in names.items()})  # float16, on the disk until asked for
-        self.masks: NDArray[np.uint8] = np.load(folder / "masks.npy", mmap_mode="r")  # (all things, M, M) coverage
-        lines = (folder / "samples.jsonl").read_text().splitlines()
+        self.masks: NDArray[np.uint8] = np.load(folder / MASKS, mmap_mode="r")  # (all things, M, M) coverage
+        lines = (folder / SAMPLES).read_text().splitlines()
         samples = [sample_from_json(json.loads(line)) for line in lines]
-        # a scene of which nothing is said gives the mask decoder nothing to learn
+        description = json.loads((folder / DESCRIPTION).read_text())
+        self.first_mask: list[int] = [*description["first_mask"], len(self.masks)]  # of each scene, and the end
+        self.first_seed: int = description["first_seed"]
+        self._complete: bool = description.get("complete", True)
+        # a scene with masks of which nothing is said gives the mask decoder nothing to learn
         spoken_of = {one.scene_seed for one in samples if one.spans}
-        self.samples = [one for one in samples if one.scene_seed in spoken_of]
+        self.samples = [one for one in samples
+                        if one.scene_seed in spoken_of or self._mask_count(self.scene_of(one)) == 0]
+        self.shown = [one for one in self.samples if one.scene_seed in spoken_of]  # with a mask for something said
         self._of_scene: dict[int, list[Sample]] = {}
         for one in self.samples:
             self._of_scene.setdefault(one.scene_seed, []).append(one)
         self._of_stage = {stage: [one for one in self.samples if one.stage == stage] for stage in (1, 2)}
-        description = json.loads((folder / "corpus.json").read_text())
-        self.first_mask: list[int] = [*description["first_mask"], len(self.masks)]  # of each scene, and the end
-        self.first_seed: int = description["first_seed"]
+
+    @property
+    def scenes(self) -> int:
+        """How many scenes there are."""
+        return len(self.first_mask) - 1
 
     def of_stage(self, stage: int) -> list[Sample]:
         """The samples of a stage."""
@@ -99,6 +109,13 @@ class Corpus:
     def referred(self, sample: Sample) -> list[tuple[Sample, int]]:
         """All spans of all samples of the sample's scene: (sample, number of the span)."""
         return [(one, number) for one in self._of_scene[sample.scene_seed] for number in range(len(one.spans))]
+
+    def is_complete(self, sample: Sample) -> bool:
+        """Whether all things of the sample's scene have masks, so that the rest is background."""
+        return self._complete
+
+    def _mask_count(self, scene: int) -> int:
+        return self.first_mask[scene + 1] - self.first_mask[scene]
 
     def scene_of(self, sample: Sample) -> int:
         """Row of the sample's scene in `features`."""
@@ -143,7 +160,7 @@ def _write(folder: Path, materials: Materials, count: int, trunk: Trunk) -> None
     masks: list[NDArray[np.uint8]] = []
     first_mask: list[int] = []
     chunks = [range(start, min(count, start + SCENES_AT_ONCE)) for start in range(0, count, SCENES_AT_ONCE)]
-    with (folder / "samples.jsonl").open("w") as samples, click.progressbar(
+    with (folder / SAMPLES).open("w") as samples, click.progressbar(
             length=count, label=f"{materials.split} scenes", file=sys.stderr, show_pos=True) as bar:
         for seen in on_all_cores(_see, (materials, trunk), chunks):
             if not stores:
@@ -158,8 +175,8 @@ def _write(folder: Path, materials: Materials, count: int, trunk: Trunk) -> None
                 masks += coverage
             samples.writelines(f"{line}\n" for line in seen.samples)
             bar.update(scenes)
-    np.save(folder / "masks.npy", np.stack(masks))
-    (folder / "corpus.json").write_text(json.dumps(
+    np.save(folder / MASKS, np.stack(masks))
+    (folder / DESCRIPTION).write_text(json.dumps(
         {"first_mask": first_mask, "first_seed": SCENE_SEEDS[materials.split]}))
 
 
@@ -177,7 +194,8 @@ def _see(of: tuple[Materials, Trunk], numbers: range) -> _Seen:
     pixels = torch.from_numpy(np.concatenate([frame_batch(scene.frame)[0] for scene in scenes]))
     with torch.inference_mode():
         features = trunk(pixels.to(memory_format=torch.channels_last))  # a third faster in that format
-    return _Seen([values.numpy().astype(np.float16) for values in features], [_coverage(scene) for scene in scenes],
+    return _Seen([values.numpy().astype(np.float16) for values in features.levels],
+                 [_coverage(scene) for scene in scenes],
                  [json.dumps(sample_as_json(sample)) for scene in scenes for sample in scene_samples(materials, scene)])
 
 

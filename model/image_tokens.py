@@ -1,4 +1,4 @@
-"""Image tokens of a corpus: what a family's tower sees in its scenes, computed once, for the tower is frozen."""
+"""What further frozen parts see in a corpus, computed once: a family's tower, and SAM's image encoder."""
 
 import sys
 import zlib
@@ -9,11 +9,12 @@ import click
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
-from pixsearch.contract.preprocess import frame_batch
-from pixsearch.model.corpus import Materials, load_materials, make_scene
+from pixsearch.contract.preprocess import frame_batch, scale_pixels
+from pixsearch.model.corpus import FRAMES, LEVELS, Materials, load_materials, make_scene
 from pixsearch.model.data.records import Split
-from pixsearch.model.families.tower import Tower
+from pixsearch.model.network import PixSearch
 from pixsearch.model.processes import on_all_cores
 
 SCENES_AT_ONCE = 8
@@ -21,16 +22,22 @@ SAMPLED = 64  # values of each tensor that tell towers apart
 LARGEST = float(torch.finfo(torch.float16).max)
 
 
-def add_image_tokens(folder: Path, data: Path, split: Split, tower: Tower) -> str:
-    """See the scenes of a corpus folder with a tower, unless that is done; returns the name of the file."""
-    name = f"image-{_fingerprint(tower):08x}"
-    path = folder / f"{name}.npy"
-    if not path.exists():
-        count = len(np.load(folder / "stride16.npy", mmap_mode="r"))
-        partial = folder / f"{name}.partial.npy"
-        _write(partial, frames(data, split, count), count, tower, f"{split} image tokens")
-        partial.replace(path)
-    return name
+def add_seen(folder: Path, data: Path, split: Split, model: PixSearch) -> dict[str, str]:
+    """See the scenes of a corpus folder, unless that is done; returns the file's name for each field of Features."""
+    names: dict[str, str] = {}
+    for part, fields in ((model.tower, ("image",)), (model.eye, LEVELS[:3])):
+        if part is None:
+            continue
+        own = {field: f"{field}-{_fingerprint(part):08x}" for field in fields}
+        if not all((folder / f"{name}.npy").exists() for name in own.values()):
+            count = len(np.load(folder / "stride16.npy", mmap_mode="r"))
+            partial = [folder / f"{name}.partial.npy" for name in own.values()]
+            batches = kept_frames(folder) if (folder / FRAMES).exists() else frames(data, split, count)
+            _write(partial, batches, count, part, f"{split} {fields[0]}")
+            for path, name in zip(partial, own.values(), strict=True):
+                path.replace(folder / f"{name}.npy")
+        names |= own
+    return names
 
 
 def frames(data: Path, split: Split, count: int) -> Iterator[NDArray[np.float32]]:
@@ -39,28 +46,38 @@ def frames(data: Path, split: Split, count: int) -> Iterator[NDArray[np.float32]
     yield from on_all_cores(_compose, load_materials(data, split), chunks)
 
 
+def kept_frames(folder: Path) -> Iterator[NDArray[np.float32]]:
+    """The same of a published corpus, whose pictures are kept."""
+    squares = np.load(folder / FRAMES, mmap_mode="r")
+    for start in range(0, len(squares), SCENES_AT_ONCE):
+        yield np.concatenate([scale_pixels(one) for one in squares[start:start + SCENES_AT_ONCE]])
+
+
 def _compose(materials: Materials, numbers: range) -> NDArray[np.float32]:
     return np.concatenate([frame_batch(make_scene(materials, number).frame)[0] for number in numbers])
 
 
 @torch.inference_mode()
-def _write(path: Path, batches: Iterator[NDArray[np.float32]], count: int, tower: Tower, label: str) -> None:
+def _write(paths: list[Path], batches: Iterator[NDArray[np.float32]], count: int, part: nn.Module, label: str) -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    tower.to(device)
-    store, done = None, 0
+    part.to(device)
+    stores: list[NDArray[np.float16]] = []
+    done = 0
     with click.progressbar(length=count, label=label, file=sys.stderr, show_pos=True) as bar:
         for pixels in batches:
-            seen = tower(torch.from_numpy(pixels).to(device)).clamp(-LARGEST, LARGEST).half().cpu().numpy()
-            if store is None:
-                store = np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=(count, *seen.shape[1:]))
-            store[done:done + len(seen)] = seen
-            done += len(seen)
-            bar.update(len(seen))
-    assert store is not None
-    store.flush()
+            found = part(torch.from_numpy(pixels).to(device))
+            seen = [one.clamp(-LARGEST, LARGEST).half().cpu().numpy()
+                    for one in (found if isinstance(found, tuple) else (found,))]
+            stores = stores or [np.lib.format.open_memmap(path, mode="w+", dtype=np.float16,
+                                                          shape=(count, *one.shape[1:]))
+                                for path, one in zip(paths, seen, strict=True)]
+            for store, one in zip(stores, seen, strict=True):
+                store[done:done + len(pixels)] = one
+            done += len(pixels)
+            bar.update(len(pixels))
 
 
-def _fingerprint(tower: Tower) -> int:
+def _fingerprint(tower: nn.Module) -> int:
     """Differs for towers of other weights; reads a few values of each tensor."""
     found = 0
     for tensor in tower.state_dict().values():

@@ -15,16 +15,23 @@ REACH, AHEAD, ENDS = 4, 4, 6  # channels after the first: to each side; things a
 LAYOUT_CHANNELS = 1 + REACH + AHEAD + ENDS
 MOST_AHEAD = 4.0  # brings counts to about 0..1
 LEAST_COVERED = 0.25  # of a cell that belongs to a thing
+UNKNOWN = -1.0  # covered or not, where not everything in a picture has a mask
 PRESENT_WEIGHT, REACH_WEIGHT, AHEAD_WEIGHT, ENDS_WEIGHT = 2.0, 4.0, 1.0, 0.5
 
 
-def layout_of(masks: NDArray[np.float32], side: int) -> Tensor:
-    """Targets of one frame: coverage of all its things (K, M, M) → (LAYOUT_CHANNELS, side, side).
+def layout_of(masks: NDArray[np.float32], side: int, complete: bool = True) -> Tensor:
+    """Targets of one frame: coverage of its things (K, M, M) → (LAYOUT_CHANNELS, side, side).
+
+    complete : whether these are all its things; elsewhere it is UNKNOWN otherwise whether a thing is there
 
     Channels: covered 0..1; reach of the cell's thing to left, top, right and bottom in 0..1 of the square; how many
     things have their middle further left, up, right and down (over MOST_AHEAD); whether it is the first of those four
     orders, the biggest, the smallest. All but the first are zero where no thing is.
     """
+    if not len(masks):
+        nothing = torch.zeros(LAYOUT_CHANNELS, side, side)
+        nothing[0] = 0.0 if complete else UNKNOWN
+        return nothing
     things = torch.from_numpy(masks)
     cells = F.adaptive_avg_pool2d(things, side)  # (K, side, side)
     covered = cells.sum(dim=0).clamp(max=1.0)
@@ -40,7 +47,8 @@ def layout_of(masks: NDArray[np.float32], side: int) -> Tensor:
     corners = boxes[owner].permute(2, 0, 1)  # (4, side, side)
     reach = torch.cat([place - corners[:2], corners[2:] - place])
     rest = torch.cat([reach, (ahead[owner] / MOST_AHEAD).permute(2, 0, 1), ends[owner].permute(2, 0, 1)])
-    return torch.cat([covered[None], rest * (covered > LEAST_COVERED)])
+    told = covered if complete else covered.masked_fill(covered <= LEAST_COVERED, UNKNOWN)
+    return torch.cat([told[None], rest * (covered > LEAST_COVERED)])
 
 
 def _box(mask: Tensor) -> Tensor:
@@ -54,7 +62,9 @@ def _box(mask: Tensor) -> Tensor:
 
 def layout_loss(guess: Tensor, gold: Tensor) -> Tensor:
     """guess (B, LAYOUT_CHANNELS, m, m) logits and values, gold as `layout_of` makes them."""
-    present = F.binary_cross_entropy_with_logits(guess[:, 0], gold[:, 0])
+    known = gold[:, 0] != UNKNOWN
+    present = F.binary_cross_entropy_with_logits(guess[:, 0][known], gold[:, 0][known]) if known.any() \
+        else guess.sum() * 0.0
     owned = (gold[:, 0] > LEAST_COVERED).float()
     sizes = [1, REACH, AHEAD, ENDS]
     (_, reach, ahead, ends), (_, true_reach, true_ahead, true_ends) = guess.split(sizes, 1), gold.split(sizes, 1)

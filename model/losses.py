@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pixsearch.model.batches import IGNORED, NO_NOUN, Nouns
+from pixsearch.model.batches import IGNORED, NO_NOUN, Batch, Nouns
 from pixsearch.model.layout import layout_loss
-from pixsearch.model.masks import Prompts, cells_inside, every_second, mask_losses
+from pixsearch.model.masks import Drawn, Prompts, cells_inside, every_second, mask_losses
 from pixsearch.model.namings import Namings
 from pixsearch.model.network import PixSearch
 from pixsearch.model.steps import FullStep, SightStep
@@ -18,6 +19,8 @@ from pixsearch.model.vision import Features
 
 LANGUAGE_WEIGHT, TAG_WEIGHT, ANCHOR_WEIGHT, NAME_WEIGHT = 1.0, 2.0, 0.1, 0.5
 LOOK_WEIGHT, LOOK_SCALE = 0.5, 12.0
+LOSSES = ("language", "tags", "tversky", "bce", "iou", "place", "layout", "anchor", "names", "looks", "words",
+          "soft_words", "soft_masks", "soft_places")  # all that a step may have; the last ones in distillation
 CHANNELS_DROPPED = 0.1  # of the trunk's, in sight steps: fewer scenes are learned by heart
 
 
@@ -35,7 +38,7 @@ class Anchors:
 
     def of(self, phrases: Sequence[str]) -> Tensor:
         """(len(phrases), width)."""
-        return self.means[[self.rows[phrase] for phrase in phrases]]
+        return self.means[torch.tensor([self.rows[phrase] for phrase in phrases], dtype=torch.long)]
 
     def divergence(self, phrases: list[str], spans: Tensor) -> Tensor:
         """Mean KL from the anchors of `phrases` to span embeddings (N, width)."""
@@ -68,34 +71,57 @@ def look_loss(model: PixSearch, spans: Tensor, dense: Tensor, gold: Tensor, noun
     return (F.cross_entropy(scores, gold_row) + F.cross_entropy(scores.T, gold_row)) / 2
 
 
+class Said(NamedTuple):
+    """What a model makes of a batch."""
+
+    hidden: Tensor  # (B, T, width)
+    tags: Tensor  # (G, S, TAGS) logits
+    spans: Tensor  # (N, width): mean states of the spans
+    detail: Tensor  # of the scenes, as the vision graph gives them
+    context: Tensor
+    dense: Tensor
+
+
+def say(model: PixSearch, features: Features, batch: Batch) -> Said:
+    """Read a batch: hidden states, tags and spans of its own words."""
+    image_tokens, detail, context, dense = model.see(features)
+    with _half_on_gpu(model.device), torch.set_grad_enabled(model.language.learns and torch.is_grad_enabled()):
+        hidden = model.language.read(batch.ids, batch.lengths, image_tokens)
+    words = hidden[batch.segment_rows[:, None], batch.segment_positions] * batch.segment_valid[..., None]
+    spans = pool_span(words[batch.query_segments], batch.query_spans)
+    return Said(hidden, model.tagger(words, batch.segment_valid), spans, detail, context, dense)
+
+
 def full_losses(model: PixSearch, features: Features, step: FullStep, anchors: Anchors) -> dict[str, Tensor]:
     """All losses of a step, already weighted; their sum is what training minimises."""
-    batch = step.batch
-    image_tokens, detail, context, dense = model.see(features)
-    learns = model.language.learns
-    with _half_on_gpu(model.device), torch.set_grad_enabled(learns):
-        hidden = model.language.read(batch.ids, batch.lengths, image_tokens)
-    losses = {"language": LANGUAGE_WEIGHT * _language_loss(model, hidden, batch.labels)} if learns else {}
+    return losses_of(model, say(model, features, step.batch), step, anchors)[0]
 
-    words = hidden[batch.segment_rows[:, None], batch.segment_positions] * batch.segment_valid[..., None]
-    losses["tags"] = TAG_WEIGHT * tag_loss(model.tagger(words, batch.segment_valid), batch.tags)
-    spans = pool_span(words[batch.query_segments], batch.query_spans)
+
+def losses_of(model: PixSearch, said: Said, step: FullStep, anchors: Anchors
+              ) -> tuple[dict[str, Tensor], Drawn | None]:
+    """All losses of what a model said, and what it drew: the batch's own spans first; None without any span."""
+    batch, learns = step.batch, model.language.learns
+    losses = {"language": LANGUAGE_WEIGHT * _language_loss(model, said.hidden, batch.labels)} if learns else {}
+    losses["tags"] = TAG_WEIGHT * tag_loss(said.tags, batch.tags)
     # other things of the same scenes cost no language pass: their words are read where the anchors keep them
     other = batch.other
     scenes = torch.cat([batch.segment_rows[batch.query_segments], other.rows])
     prompts = Prompts(*(torch.cat(pair) for pair in zip(batch.prompts, other.prompts, strict=True)))
-    queries = torch.cat([spans, anchors.of(other.phrases)])
+    queries = torch.cat([said.spans, anchors.of(other.phrases)])
     gold = torch.cat([batch.gold, other.gold])
-    drawn = model.decoder(queries, detail[scenes], context[scenes], dense[scenes], prompts,
-                          inside=cells_inside(gold, context.shape[-1]))
-    losses |= mask_losses(drawn, gold)
-    losses["layout"] = layout_loss(model.pyramid.layout(context), batch.scenes.layout)
-    if learns:
-        losses["anchor"] = ANCHOR_WEIGHT * anchors.divergence(batch.phrases, spans)
+    dense = said.dense[scenes]
+    drawn = None
+    if len(queries):  # pictures without masks show the decoder nothing
+        drawn = model.decoder(queries, said.detail[scenes], said.context[scenes], dense, prompts,
+                              inside=cells_inside(gold, said.context.shape[-1]))
+        losses |= mask_losses(drawn, gold)
+    losses["layout"] = layout_loss(model.pyramid.layout(said.context), batch.scenes.layout)
+    if learns and len(said.spans):
+        losses["anchor"] = ANCHOR_WEIGHT * anchors.divergence(batch.phrases, said.spans)
     losses["names"] = NAME_WEIGHT * name_loss(model, queries, torch.cat([batch.concepts, other.concepts]))
     nouns = Nouns(*(torch.cat(pair) for pair in zip(batch.nouns, other.nouns, strict=True)))
-    losses["looks"] = LOOK_WEIGHT * look_loss(model, queries, dense[scenes], gold, nouns)
-    return losses | {"words": naming_loss(model, step.namings)}
+    losses["looks"] = LOOK_WEIGHT * look_loss(model, queries, dense, gold, nouns)
+    return losses | {"words": naming_loss(model, step.namings)}, drawn
 
 
 def sight_losses(model: PixSearch, features: Features, step: SightStep, anchors: Anchors) -> dict[str, Tensor]:

@@ -13,6 +13,7 @@ from pixsearch.model.families.tower import TokenAdapter, Tower
 from pixsearch.model.language import Language
 from pixsearch.model.masks import MaskDecoder, Prompts
 from pixsearch.model.region import RegionHead
+from pixsearch.model.sam import SamDecoder, SamEye, SamPyramid, open_sam
 from pixsearch.model.sizes import Size
 from pixsearch.model.tagger import SpanTagger, last_span, pool_span
 from pixsearch.model.vision import Features, ImageProjector, Pyramid, efficientnet_lite0, random_trunk
@@ -44,7 +45,13 @@ class PixSearch(nn.Module):
         self.language: Language | FamilyLanguage
         self.projector: ImageProjector | TokenAdapter
         self.trunk = efficientnet_lite0()[0] if size.pretrained else random_trunk(size.trunk)
-        self.pyramid = Pyramid(size)
+        self.eye: SamEye | None = None
+        self.pyramid: Pyramid | SamPyramid
+        self.decoder: MaskDecoder | SamDecoder
+        if size.sam:
+            self.eye, self.pyramid, self.decoder = open_sam(size)
+        else:
+            self.pyramid = Pyramid(size)
         if size.weights:
             self.tower, self.language = open_parts(size, tokenizer)
             self.projector = TokenAdapter(size)
@@ -52,7 +59,8 @@ class PixSearch(nn.Module):
             self.language = Language(size, vocabulary, tokenizer.special.pad)
             self.projector = ImageProjector(size)
         self.tagger = SpanTagger(size)
-        self.decoder = MaskDecoder(size)
+        if not size.sam:
+            self.decoder = MaskDecoder(size)
         self.region = RegionHead(size)
         self.text = TextEncoder(size, vocabulary)
 
@@ -63,7 +71,10 @@ class PixSearch(nn.Module):
 
     def look(self, pixels: Tensor) -> Features:
         """All that frozen parts see in frames (B, 3, S, S)."""
-        features = self.trunk(pixels)
+        features: Features = self.trunk(pixels)
+        if self.eye is not None:
+            stride4, stride8, stride16 = self.eye(pixels)
+            features = features._replace(stride4=stride4, stride8=stride8, stride16=stride16)
         return features if self.tower is None else features._replace(image=self.tower(pixels))
 
     def see(self, features: Features) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -87,7 +98,7 @@ def add_adapters(model: PixSearch, seed: int, language: bool = True) -> None:
     before, see `region_fit.py`) and text vectors; without `language` the whole language part.
     """
     torch.manual_seed(seed)
-    for part in (model.trunk, model.tower, model.region, model.text):
+    for part in (model.trunk, model.eye, model.tower, model.region, model.text):
         if part is not None:
             part.requires_grad_(False)
     model.language.requires_grad_(False)

@@ -1,4 +1,8 @@
-"""What each training step learns from: drawn from the corpus by seed and step, the same whenever a run was resumed."""
+"""What each training step learns from: drawn from the corpus by seed and step, the same whenever a run was resumed.
+
+A batch may be cut into parts, each learned from by itself. Which samples a part has depends on seed, step and part
+alone, so that any number of processes that share the parts out learn the same.
+"""
 
 import math
 import os
@@ -56,7 +60,7 @@ class FullStep(NamedTuple):
 
 
 class Steps(Dataset[SightStep | FullStep]):
-    """The steps of a run by number."""
+    """The parts of a run's steps by number: all parts of the first step, then those of the second."""
 
     def __init__(self, corpus: Corpus, tokenizer: Tokenizer, concepts: Concepts, looks: Looks, known: Container[str],
                  config: RunConfig) -> None:
@@ -64,20 +68,25 @@ class Steps(Dataset[SightStep | FullStep]):
         self.corpus, self.tokenizer, self.concepts, self.looks = corpus, tokenizer, concepts, looks
         self.known, self.config = known, config
 
-    def __getitem__(self, step: int) -> SightStep | FullStep:
-        rng = np.random.default_rng([self.config.seed, step, 1])
-        return self._sight(rng) if step < self.config.sight_steps else self._full(step, rng)
+    def __getitem__(self, number: int) -> SightStep | FullStep:
+        step, part = divmod(number, self.config.parts)
+        rng = np.random.default_rng(seeds(self.config, step, part, 1))
+        return self._sight(rng) if step < self.config.sight_steps else self._full(step, part, rng)
 
-    def following(self, step: int, device: torch.device) -> Iterator[SightStep | FullStep]:
-        """All steps from `step` on. Where a GPU learns, other processes make them ahead of time."""
+    def following(self, step: int, device: torch.device, rank: int = 0, processes: int = 1
+                  ) -> Iterator[SightStep | FullStep]:
+        """The parts of a process, from `step` on. Where a GPU learns, other processes make them ahead of time."""
+        parts = self.config.parts
+        numbers = [one * parts + part for one in range(step, self.config.steps)
+                   for part in range(rank, parts, processes)]
         workers = min(MOST_WORKERS, len(os.sched_getaffinity(0)) - 1) if device.type == "cuda" else 0
         ahead = AHEAD if workers else None
-        return iter(DataLoader(self, batch_size=None, sampler=range(step, self.config.steps), num_workers=workers,
+        return iter(DataLoader(self, batch_size=None, sampler=numbers, num_workers=workers,
                                prefetch_factor=ahead))
 
     def _sight(self, rng: np.random.Generator) -> SightStep:
-        pool, config = self.corpus.samples, self.config
-        samples = [pool[i] for i in rng.integers(len(pool), size=config.sight_batch)]
+        pool, config = self.corpus.shown, self.config
+        samples = [pool[i] for i in rng.integers(len(pool), size=config.sight_batch // config.parts)]
         mirrored = [rng.random() < MIRRORED and can_mirror(sample, self.corpus, self.known) for sample in samples]
         others = make_others(samples, self.corpus, self.concepts, self.looks, rng, SIGHT_A_SCENE, mirrored,
                              self.known)
@@ -87,10 +96,15 @@ class Steps(Dataset[SightStep | FullStep]):
                          self.concepts.rows([self.concepts.words[i] for i in named]),
                          (int(rng.integers(2)), int(rng.integers(2))))
 
-    def _full(self, step: int, rng: np.random.Generator) -> FullStep:
-        batch = make_batch(draw(self.corpus, self.config, step), self.corpus, self.tokenizer, self.concepts, self.looks,
-                           rng)
+    def _full(self, step: int, part: int, rng: np.random.Generator) -> FullStep:
+        samples = draw(self.corpus, self.config, step)[part::self.config.parts]  # both stages in each
+        batch = make_batch(samples, self.corpus, self.tokenizer, self.concepts, self.looks, rng)
         return FullStep(batch, name_batch(self.concepts, self.tokenizer, self.config.words, rng))
+
+
+def seeds(config: RunConfig, step: int, part: int, use: int) -> list[int]:
+    """What seeds the random numbers of a part of a step; `use` tells apart what they are for."""
+    return [config.seed, step, use, *([part] if config.parts > 1 else [])]
 
 
 def draw(corpus: Corpus, config: RunConfig, step: int) -> list[Sample]:

@@ -65,14 +65,19 @@ def write_scenes(folder: Path) -> None:
 
 def set_up(folder: Path, patch: pytest.MonkeyPatch) -> tuple[Path, Path]:
     """Folders for data and runs: the scenes for training and, since they are to be learned by heart, for validation."""
-    data, runs = folder / "data", folder / "runs"
-    tabby = write_wordnet(data / "wordnet" / "3.0")["tabby"]
-    patch.setattr(concepts, "class_names", lambda: {tabby: "tabby"})
-    patch.setattr(training.Looks, "of_split", lambda *_: some_looks())  # nothing is fetched here
-    patch.setattr(image_tokens, "frames", frames)
     for split in ("train", "validation"):
-        write_scenes(runs / "corpus" / f"{split}-{SCENES}")
-    return data, runs
+        write_scenes(folder / "runs" / "corpus" / f"{split}-{SCENES}")
+    (folder / "tabby").write_text(write_wordnet(folder / "data" / "wordnet" / "3.0")["tabby"])
+    return patched(folder, patch)
+
+
+def patched(folder: Path, patch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """The same in a folder that is set up: what would be fetched is drawn."""
+    tabby = (folder / "tabby").read_text()
+    patch.setattr(concepts, "class_names", lambda: {tabby: "tabby"})
+    patch.setattr(training.Looks, "of_split", lambda *_: some_looks())
+    patch.setattr(image_tokens, "frames", frames)
+    return folder / "data", folder / "runs"
 
 
 def a_folder(folder: Path, family: str) -> str:

@@ -13,9 +13,13 @@ from pixsearch.apps.main import cli
 from pixsearch.edge.assistant import open_assistant
 from pixsearch.edge.bundle import Bundle
 from pixsearch.edge.embedder import BundleEmbedder
+from pixsearch.export.bundle import export_bundle
 from pixsearch.index.embedder import EmbedderId
 from pixsearch.index.hits import View
 from pixsearch.index.writer import PackWriter
+from pixsearch.model.checkpoint import Checkpoint
+from pixsearch.model.prepare import prepare
+from pixsearch.model.sizes import SIZES
 
 Run = Callable[..., Result]
 pytest_plugins = ["offline_guard"]  # no test opens a socket, but those marked `loopback`
@@ -54,6 +58,15 @@ def colour_pack(folder: Path, bundle: Path, embedder: str = "red-1") -> Path:
             writer.add_vector(row, embed.region(picture, None), View.REGION, thumbnail=picture)
             writer.add_text_vector(row, embed.text(name))
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_export(tmp_path_factory: pytest.TempPathFactory) -> tuple[Checkpoint, Path]:
+    """A random model of the tiny size and its float32 bundle."""
+    folder = tmp_path_factory.mktemp("export") / "tiny-fp32"
+    checkpoint = prepare(SIZES["tiny"], folder, folder)
+    export_bundle(checkpoint, folder)
+    return checkpoint, folder
 
 
 @pytest.fixture

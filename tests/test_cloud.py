@@ -133,7 +133,7 @@ def test_nothing_leaves_unless_question_session_or_rule_allows_it(
 ) -> None:
     with raw_server(sends(http(completion("x")))) as server:
         cloud = a_cloud(tmp_path, f"http://127.0.0.1:{server.port}/v1", allow=allow, rules=rules)
-        cloud.allowed_now = session
+        cloud.allowed_now = session or None
         word = cloud.ask(a_frame(), QUESTION, answer, asked=asked)
         assert (len(server.received), bool(word.words)) == (leaves, leaves)
         assert cloud.log.folder.exists() == leaves and (leaves or "allow" in word.trouble or "rule" in word.trouble)

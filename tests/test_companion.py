@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,12 +16,11 @@ from PIL import Image
 from pixsearch.contract.faults import Fault
 from pixsearch.contract.grammar import Modality, parse
 from pixsearch.contract.masks import decode_mask
-from pixsearch.contract.tokenizer import Turn
 from pixsearch.edge.assistant import Assistant, open_assistant
 from pixsearch.edge.cloud import Cloud
 from pixsearch.edge.cloud_settings import Allow, CloudSettings
 from pixsearch.edge.companion import Companion
-from pixsearch.edge.conversation import FORGOTTEN_AFTER_S, Conversation, refers_back
+from pixsearch.edge.conversation import FORGOTTEN_AFTER_S, Conversation, named, refers_back
 from pixsearch.edge.embedder import BundleEmbedder
 from pixsearch.edge.live import Loop, LoopOptions
 from pixsearch.edge.memories import Memories, is_sighting, picture_of
@@ -159,27 +159,33 @@ def test_without_a_memory_it_says_so(red_assistant: Assistant) -> None:
     assert Companion(red_assistant).ask(a_frame(), "What is this?").answer == "It owl"
 
 
-def test_it_means_what_was_asked_about_where_that_is_now(companion: Companion, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_means_what_was_asked_about_where_that_is_now_or_was(
+    companion: Companion, monkeypatch: pytest.MonkeyPatch
+) -> None:
     heard = []
     ask = companion.assistant.ask
 
     def listening(frame, question, point=None, box=None, **options):
-        heard.append((question, point, options["history"]))
+        heard.append((frame, question, point))
         return ask(frame, question, point, box, **options)
 
     monkeypatch.setattr(companion.assistant, "ask", listening)
-    frame = a_frame()
-    companion.ask(frame, "What is this?")
-    companion.ask(a_frame(box=(180, 40, 240, 100)), "How old is it?")
-    companion.ask(a_frame(GREEN), "Who made it?")
-    companion.ask(a_frame(GREEN), "How big is the first one?")
-    assert heard[0] == ("What is this?", None, [])
-    question, point, history = heard[1]
-    assert question == "How old is it?" and 180 <= point[0] < 240 and history == [Turn("What is this?", "It owl")]
-    assert heard[2][:2] == ("Who made the owl?", None) and heard[3][0] == "How big is the owl?"
-    companion.ask(frame, "never mind")
-    companion.ask(frame, "How old is it?")
-    assert heard[4] == ("How old is it?", None, [])
+    first, moved, gone = a_frame(), a_frame(box=(180, 40, 240, 100)), a_frame(GREEN)
+    companion.ask(first, "What is this?")
+    in_view = companion.ask(moved, "How old is it?")
+    frame, question, point = heard[1]
+    assert frame is moved and question == "How old is it?" and 180 <= point[0] < 240 and in_view.searches[0].mask
+    out_of_view = companion.ask(gone, "Who made it?")
+    frame, question, point = heard[2]
+    assert frame is moved and question == "Who made the owl?" and 180 <= point[0] < 240
+    assert out_of_view.searches[0].hits[0].entity == "owl" and out_of_view.searches[0].mask is None
+    companion.ask(gone, "How big is the first one?")
+    assert heard[3][0] is first and heard[3][1] == "How big is the owl?"
+    companion.ask(gone, "Who made it?", point=(90, 70))
+    assert heard[4] == (gone, "Who made it?", (90, 70))
+    companion.ask(gone, "never mind")
+    companion.ask(gone, "How old is it?")
+    assert heard[5] == (gone, "How old is it?", None)
 
 
 @pytest.mark.parametrize(
@@ -195,12 +201,26 @@ def test_a_conversation_ends_with_a_long_silence_and_keeps_names_in_order(red_as
     now = 0.0
     conversation = Conversation(lambda: now)
     owl = red_assistant.ask(a_frame(), "What is this?")
-    conversation.add("What is this?", owl, a_frame())
-    assert conversation.entities() == ["owl"] and conversation.region() is not None
-    assert conversation.resolved("Is the second one old?", True) == "Is the second one old?"
-    assert conversation.resolved("What does its beak do?", False) == "What does the owl's beak do?"
+    hit = replace(owl.searches[0].hits[0], entity="leaf")
+    leaf = replace(owl, answer="It leaf", searches=(replace(owl.searches[0], hits=(hit,)),))
+    for answer in (owl, leaf):
+        conversation.add("What is this?", answer, a_frame())
+    assert conversation.entities() == ["owl", "leaf"]
+    for question, entity in (("Is the first one old?", "owl"), ("the last thing?", "leaf"), ("the other one?", "owl"),
+                             ("How old is it?", "leaf"), ("And the one before?", "owl")):
+        assert conversation.meant(question).entity == entity
+    assert conversation.meant("Is the third one old?") is None and conversation.meant("What is this?") is None
     now = FORGOTTEN_AFTER_S + 1
-    assert conversation.turns == () and conversation.resolved("Who made it?", False) == "Who made it?"
+    assert conversation.turns == () and conversation.meant("Who made it?") is None
+
+
+@pytest.mark.parametrize(
+    ("question", "told"),
+    [("What does its beak do?", "What does the owl's beak do?"), ("Is the first one old?", "Is the owl old?"),
+     ("I think it's old, is it?", "I think the owl is old, is it?"), ("Who was the first man?",) * 2],
+)
+def test_names_take_the_place_of_pronouns(question: str, told: str) -> None:
+    assert named(question, "owl") == told
 
 
 @pytest.mark.loopback

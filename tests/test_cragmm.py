@@ -9,11 +9,11 @@ from conftest import Run
 from cragmm_builders import DOMAINS, Scripted, a_session, png, write_parquet
 
 from pixsearch.apps.cragmm.agent import PixSearchAgent, turns_of
-from pixsearch.apps.cragmm.dataset import Dataset
 from pixsearch.apps.cragmm.evaluation import Options, answer_all, cut, evaluate_crag_mm
 from pixsearch.apps.cragmm.judges import ExactJudge, verdict_of
 from pixsearch.contract.faults import Fault
 from pixsearch.contract.tokenizer import Tokenizer, Turn, byte_tokenizer
+from pixsearch.model.data.corpora.crag_mm_rows import Dataset
 
 R, M, W = "It is an owl.", "I don't know.", "It is a leaf."
 # what is said in the turns of each session; the reference is always R

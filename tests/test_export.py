@@ -10,50 +10,39 @@ import torch
 
 from pixsearch.contract import graphs
 from pixsearch.edge.bundle import Bundle
-from pixsearch.export.bundle import embedder_id, export_bundle
+from pixsearch.export.bundle import embedder_id
 from pixsearch.export.graphs import OPSET, example_inputs
 from pixsearch.export.parity import next_token_agreement, parity
 from pixsearch.export.quantize import int8_rows, quantize_graph
 from pixsearch.model.checkpoint import Checkpoint
-from pixsearch.model.prepare import prepare
-from pixsearch.model.sizes import SIZES
 
 PHOTOGRAPH = Path(__file__).parent.parent / "apps" / "photos" / "cat.jpg"
 LARGEST_ERROR = 1e-4
 
 
-@pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Checkpoint, Path]:
-    """A random model of the tiny size and its float32 bundle."""
-    folder = tmp_path_factory.mktemp("export") / "tiny-fp32"
-    checkpoint = prepare(SIZES["tiny"], folder, folder)
-    export_bundle(checkpoint, folder)
-    return checkpoint, folder
-
-
-def test_every_graph_equals_torch(exported: tuple[Checkpoint, Path]) -> None:
-    checkpoint, folder = exported
+def test_every_graph_equals_torch(tiny_export: tuple[Checkpoint, Path]) -> None:
+    checkpoint, folder = tiny_export
     errors = parity(checkpoint, folder, [PHOTOGRAPH])
     print({name: f"{error:.1e}" for name, error in errors.items()})
     assert set(errors) == set(graphs.GRAPHS)
     assert max(errors.values()) < LARGEST_ERROR
 
 
-def test_a_changed_weight_shows(exported: tuple[Checkpoint, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    checkpoint, folder = exported
+def test_a_changed_weight_shows(tiny_export: tuple[Checkpoint, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoint, folder = tiny_export
     bias = checkpoint.model.decoder.quality[-1].bias
     monkeypatch.setattr(bias, "data", bias.data + 0.1)
     errors = parity(checkpoint, folder, [])
     assert [name for name, error in errors.items() if error > LARGEST_ERROR] == [graphs.MASK]
 
 
-def test_word_for_word_from_the_cache_the_same_tokens_are_expected(exported: tuple[Checkpoint, Path]) -> None:
-    checkpoint, folder = exported
+def test_word_for_word_from_the_cache_the_same_tokens_are_expected(tiny_export: tuple[Checkpoint, Path]) -> None:
+    checkpoint, folder = tiny_export
     assert next_token_agreement(checkpoint, folder, PHOTOGRAPH) == 1.0
 
 
-def test_a_bundle_opens_on_the_device_side(exported: tuple[Checkpoint, Path]) -> None:
-    checkpoint, folder = exported
+def test_a_bundle_opens_on_the_device_side(tiny_export: tuple[Checkpoint, Path]) -> None:
+    checkpoint, folder = tiny_export
     bundle = Bundle.load(folder)
     assert set(bundle.open_all()) == set(graphs.GRAPHS)
     assert bundle.embedder_id == embedder_id(checkpoint.model)
@@ -61,8 +50,8 @@ def test_a_bundle_opens_on_the_device_side(exported: tuple[Checkpoint, Path]) ->
 
 
 @pytest.mark.parametrize("name", graphs.GRAPHS)
-def test_quantized_graphs_stay_close(exported: tuple[Checkpoint, Path], tmp_path: Path, name: str) -> None:
-    checkpoint, folder = exported
+def test_quantized_graphs_stay_close(tiny_export: tuple[Checkpoint, Path], tmp_path: Path, name: str) -> None:
+    checkpoint, folder = tiny_export
     path = tmp_path / "quantized.onnx"
     path.write_bytes((folder / graphs.graph_file(name)).read_bytes())
     quantize_graph(name, path)
@@ -76,9 +65,9 @@ def test_quantized_graphs_stay_close(exported: tuple[Checkpoint, Path], tmp_path
             assert np.corrcoef(left.ravel(), right.ravel())[0, 1] > 0.95
 
 
-def test_weights_that_meet_quantized_activations_are_unsigned(exported: tuple[Checkpoint, Path], tmp_path: Path
+def test_weights_that_meet_quantized_activations_are_unsigned(tiny_export: tuple[Checkpoint, Path], tmp_path: Path
                                                               ) -> None:
-    _, folder = exported
+    _, folder = tiny_export
     path = tmp_path / "quantized.onnx"
     path.write_bytes((folder / graphs.graph_file(graphs.LANGUAGE)).read_bytes())
     quantize_graph(graphs.LANGUAGE, path)

@@ -222,3 +222,19 @@ def test_the_page_s_example_is_a_family(tmp_path: Path, monkeypatch: pytest.Monk
     hidden = model.language.read(ids, [ids.shape[1]], tokens)
     assert hidden.shape == (1, ids.shape[1], 128) and hidden.isfinite().all()
     assert all(f"`{name}`" in page for name, size in SIZES.items() if size.family)
+
+
+@pytest.mark.parametrize("family", ["qwen3_vl", "llava"])
+def test_a_merged_folder_says_what_the_trained_model_says(family: str, places: Places) -> None:
+    data, runs, folder = places
+    weights = a_folder(folder, family)
+    training.train(replace(STAGE1, weights=weights, steps=4, sight_steps=0, validation_batches=1), data, runs)
+    done = CliRunner().invoke(cli, ["model", "merge", str(runs / "stage1"), "-o", str(folder / "merged")])
+    assert done.exit_code == 0, done.output
+    ours, theirs = load_merged(runs / "stage1"), AutoModelForImageTextToText.from_pretrained(folder / "merged").eval()
+    special = ours.tokenizer.special
+    ids = torch.tensor([[special.bos, special.question, *ours.tokenizer.encode("Who makes it?"), special.answer]])
+    with torch.inference_mode():
+        expected = ours.model.language.logits(ours.model.language.words_alone(ids))
+        assert torch.allclose(theirs(input_ids=ids).logits, expected, atol=1e-4)
+    assert (folder / "merged" / "preprocessor_config.json").is_file()

@@ -12,6 +12,7 @@ from conftest import Run
 
 from pixsearch.apps.trials.camera_losses import kept, run_losses
 from pixsearch.apps.trials.clips import write_clip
+from pixsearch.apps.trials.loop_speed import measure
 from pixsearch.apps.trials.soak import soak
 from pixsearch.contract.faults import Fault
 from pixsearch.edge.assistant import Assistant
@@ -32,6 +33,12 @@ def test_a_loop_that_is_asked_and_loses_its_camera_keeps_its_memory(red_assistan
     result = soak(red_assistant, seconds=6, settled_s=3, ask_every_s=0.2)
     assert result["answered"] == result["asked"] > 5
     assert result["growth_mb"] < 20 and result["threads"][1] <= result["threads"][0]
+
+
+def test_speed_is_measured_of_still_moving_and_asked_scenes(red_assistant: Assistant) -> None:
+    result = measure(red_assistant, seconds=1)
+    assert result["still"]["encoded_fps"] < 1 < result["still"]["perceived_fps"]
+    assert result["moving"]["encoded_fps"] > 1 and result["answering"]["answers"] > 0
 
 
 @pytest.mark.parametrize(("state", "silent_s", "changes", "name"), [

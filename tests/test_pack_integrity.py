@@ -196,3 +196,18 @@ def test_a_calibration_that_is_no_pair_of_numbers_is_refused(tmp_path: Path, cal
     reseal(pack, lambda manifest: manifest.update(calibration=calibration))
     with pytest.raises(Fault, match="gain and offset"):
         Pack.open(pack, "histogram-4")
+
+
+@pytest.mark.parametrize("sql", [
+    "UPDATE entities SET name = x'00ff'",
+    "UPDATE facts SET value = x'41'", "UPDATE entities SET text = hex(zeroblob(20000))",
+    "UPDATE vectors SET entity = 'x'", "UPDATE vectors SET entity = x'00'", "UPDATE vectors SET thumbnail = x'37'",
+    "UPDATE vectors SET view = 'sound'", "UPDATE texts SET entity = 1.5", "UPDATE vectors SET embedding = 'x'"])
+def test_a_database_whose_columns_hold_something_else_is_refused(tmp_path: Path, sql: str) -> None:
+    pack = a_pack(tmp_path)
+    with sqlite3.connect(pack / "knowledge.sqlite") as database:
+        database.execute(sql)
+    reseal(pack, lambda manifest: None)
+    with pytest.raises(Fault) as caught:
+        Pack.open(pack, "histogram-4")
+    assert "\n" not in str(caught.value)

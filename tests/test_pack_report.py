@@ -13,6 +13,7 @@ from PIL import Image
 from test_pack_build import Histogram, a_folder, contents
 
 from pixsearch.apps.pack_report import SHEET, report_of, report_while_building
+from pixsearch.index import look_alikes
 from pixsearch.index.build import build_pack
 from pixsearch.index.look_alikes import MAX_QUERIES, resemblance
 from pixsearch.index.odd_facts import Check, odd_facts
@@ -140,6 +141,7 @@ def test_the_page_says_what_to_look_at(tmp_path: Path) -> None:
     assert "No licence is given" in words
     assert "1 row left out" in words and "entities.jsonl:5: name: expected words" in words
     assert "of entities look so much alike" in words and words.count("Red twin") > 1
+    assert "2 entities of which nothing was cut out" in words
     assert "1 entity without a picture" in words and "Words alone" in words
     assert "1 view dropped that repeated another" in words
 
@@ -200,6 +202,21 @@ def test_views_find_their_own_entity_or_another(tmp_path: Path) -> None:
     with Pack.open(tmp_path / "p.pxpack", "histogram-4") as pack:
         assert len(pack.search_vectors(np.ones(64))) == 3
     assert found.compared <= MAX_QUERIES
+
+
+def test_of_a_large_pack_a_sample_of_views_is_compared_with_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ids of region and image views alternate: none of a kind must fall through the sample."""
+    monkeypatch.setattr(look_alikes, "MAX_QUERIES", 3)
+    monkeypatch.setattr(look_alikes, "ROWS_AT_A_TIME", 2)
+    rows: list[object] = [{"id": str(at), "name": str(at), "images": [{"file": f"{colour}.png", "mask": "mask.png"}]}
+                          for at, colour in enumerate(["red", "green", "blue", "red", "green", "blue"])]
+    build_pack(a_folder(tmp_path / "rows", rows), tmp_path / "p.pxpack", Histogram(), "p", "CC0")
+    database = open_database(tmp_path / "p.pxpack" / "knowledge.sqlite")
+    found = resemblance(database, lambda blobs: from_blobs(blobs, 64, DEFAULT_PRECISION), 9)
+    database.close()
+    assert found.compared == 6 and {(pair.entity - pair.other_entity) % 3 for pair in found.pairs[:3]} == {0}
 
 
 def test_an_unchanged_page_is_made_from_a_finished_pack_too(tmp_path: Path) -> None:

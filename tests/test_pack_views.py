@@ -76,6 +76,13 @@ def test_a_plain_photograph_gives_a_region_view_of_what_stands_out(run: Run, pho
     assert abs(rgb.shape[0] - 60) <= 8 and rgb[30, 30, 0] > 200 > 60 > rgb[30, 30, 1]
 
 
+def test_a_large_photograph_is_cut_out_at_its_own_size(red_bundle: Path) -> None:
+    frame = a_frame(box=(900, 300, 1500, 900), height=1200, width=2400)
+    mask = SalientCutter(Bundle.load(red_bundle, threads=1))(frame)
+    assert mask is not None and mask.shape == frame.shape[:2] and mask[600, 1200] and not mask[600, 200]
+    assert abs(int(mask.sum()) - 600 * 600) < 0.1 * 600 * 600
+
+
 def test_a_cutter_s_name_changes_with_the_bundle_s_graphs(red_bundle: Path) -> None:
     bundle = Bundle.load(red_bundle, threads=1)
     first = SalientCutter(bundle).id
@@ -213,3 +220,13 @@ def test_a_region_s_thumbnail_shows_only_the_thing(tmp_path: Path) -> None:
         hit, = pack.search_vectors(np.ones(64))
         shown = pack.thumbnail(hit)
     assert shown is not None and shown[2, 2].min() > 240 and shown[28, 28].max() < 80
+
+
+def test_a_pack_of_more_pictures_than_thumbnails_goes_without_the_last_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pixsearch.index.schema.MAX_THUMBNAILS", 2)
+    output = tmp_path / "p.pxpack"
+    built(photographs(tmp_path / "rows"), output, Histogram())
+    verify(output)
+    assert len(list((output / "thumbnails").iterdir())) == 2 and info(output)["counts"]["images"] == STEPS

@@ -194,6 +194,8 @@ def test_what_is_taken_out_is_gone_and_the_rest_is_as_it_was(tmp_path: Path) -> 
         assert (hit.key, hit.score) == ("k253", score) and hit.facts == ("number: no. 253",)
         assert {hit.key for hit in opened.search_text("thing", k=300)} == {f"k{at}" for at in range(1, 300, 3)}
         assert opened.search_text("249") == []
+        assert opened.search_vectors(query, k=1, kinds=["thing"])[0].key == "k253"
+        assert len(opened.search_text("thing", k=300, kinds=["thing"])) == 100
         shown = opened.search_text("thing 10", k=1)[0]
         assert shown.key == "k10" and opened.thumbnail(shown) is not None
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from miniature import some_looks, write_corpus
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from test_wordnet import write_wordnet
 
@@ -20,6 +21,7 @@ from pixsearch.model.config import RunConfig, load_config
 from pixsearch.model.corpus import Corpus
 from pixsearch.model.network import add_adapters, merge_adapters, trained_parameters
 from pixsearch.model.prepare import prepare
+from pixsearch.model.progress import latest
 from pixsearch.model.sizes import SIZES
 
 CONFIG = RunConfig(name="small", stage=2, size="tiny", start="base-tiny", steps=8, scenes=3, validation_scenes=3,
@@ -145,9 +147,11 @@ def test_anchors_are_the_untrained_model_s_in_both_stages(places: tuple[Path, Pa
 
 def test_progress_of_another_model_is_a_fault(places: tuple[Path, Path]) -> None:
     training.train(replace(CONFIG, steps=2), *places)
-    progress = places[1] / "small.run" / training.PROGRESS_FILE
+    (progress,) = latest(places[1] / "small.run").iterdir()
+    with safe_open(progress, "pt") as shard:
+        about = shard.metadata()
     tensors = {name: tensor for name, tensor in load_file(progress).items() if "decoder.seek" not in name}
-    save_file(tensors, progress)
+    save_file(tensors, progress, about)
     with pytest.raises(Fault, match="train again from the start"):
         training.Run(CONFIG, *places)
 
@@ -200,7 +204,7 @@ def test_a_run_file_at_fault_says_so_in_one_line(tmp_path: Path, text: str, mess
 
 
 @pytest.mark.parametrize("name", ["small-stage1", "small-stage2", "nano-stage2", "mini-stage1", "mini-stage2",
-                                  "base-stage1", "base-stage2"])
+                                  "base-stage1", "base-stage2", "mini-distill", "nano-distill"])
 def test_committed_run_files_are_sound(name: str) -> None:
     config = load_config(Path(training.__file__).parent / "runs" / f"{name}.toml")
     assert config.name == name and config.sight_steps < config.steps

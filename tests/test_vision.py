@@ -42,9 +42,9 @@ def test_the_trunk_equals_the_published_network(
 @torch.inference_mode()
 def test_the_trunk_has_the_channels_and_strides_that_its_size_names(
         lite0: tuple[Trunk, torch.Tensor, torch.Tensor]) -> None:
-    features = lite0[0](torch.zeros(1, 3, 64, 64))
-    assert tuple(level.shape[1] for level in features) == SIZES["nano"].trunk
-    assert [level.shape[-1] for level in features] == [16, 8, 4, 2]
+    levels = lite0[0](torch.zeros(1, 3, 64, 64)).levels
+    assert tuple(level.shape[1] for level in levels) == SIZES["nano"].trunk
+    assert [level.shape[-1] for level in levels] == [16, 8, 4, 2]
 
 
 @pytest.mark.parametrize(("kernel", "stride", "before", "after"), [

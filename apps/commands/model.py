@@ -7,10 +7,15 @@ import click
 
 from pixsearch.apps.bench import ROUNDS, bench
 from pixsearch.apps.console import PATH, json_option, print_json
+from pixsearch.apps.eval_photos import read_photo_questions
 from pixsearch.apps.extras import needs_extra
 from pixsearch.apps.report import one_line
+from pixsearch.contract import graphs
+from pixsearch.contract.files import write_atomic
+from pixsearch.contract.images import read_image
 from pixsearch.edge import bundle as bundles
 from pixsearch.edge.bundle import Bundle, default_bundle
+from pixsearch.edge.engines import Limits, build_engine
 
 RUNS = Path("runs")
 
@@ -62,16 +67,48 @@ def bench_command(folder: Path | None, rounds: int, as_json: bool) -> None:
 
 @model.command()
 @click.argument("size")
-@click.option("--precision", type=click.Choice(["fp32", "int8"]), default="int8", show_default=True)
+@click.option("--precision", type=click.Choice(["fp32", "fp16", "int8"]), default="int8", show_default=True)
+@click.option("--target", type=click.Choice(graphs.TARGETS), default=graphs.ONNX_TARGET, show_default=True)
 @click.option("-o", "--output", type=PATH, required=True, help="The bundle's folder, such as nano-int8.")
 @click.option("--checkpoint", type=PATH, help="Trained model; runs/SIZE-stage2 unless given.")
 @needs_extra("export")
-def export(size: str, precision: str, output: Path, checkpoint: Path | None) -> None:
-    """Export a trained model of SIZE as a bundle, each graph compared with torch."""
+def export(size: str, precision: str, target: str, output: Path, checkpoint: Path | None) -> None:
+    """Export a trained model of SIZE as a bundle for CPUs (onnx) or for engines that boards build (tensorrt)."""
     from pixsearch.export.bundle import export_bundle
     from pixsearch.model.checkpoint import load_merged
 
-    export_bundle(load_merged(checkpoint or RUNS / f"{size}-stage2"), output, precision)
+    frames = [read_image(photo) for photo in calibration_photos()] if target == graphs.TENSORRT_TARGET else []
+    trained = load_merged(checkpoint or RUNS / f"{size}-stage2")
+    manifest = export_bundle(trained, output, precision, None, target, frames)
+    for name, notes in manifest["quantization"].items():
+        kept = ", ".join(notes["kept_in_float"]) or "none"
+        click.echo(f"{name}: {len(notes['sqnr_db'])} convolutions, kept in float: {kept}", err=True)
+
+
+@model.command("engines")
+@click.argument("folder", type=PATH)
+@click.option("-o", "--output", type=PATH, required=True, help="Folder for the engines.")
+@click.option("--workspace", type=click.IntRange(min=16), default=Limits.workspace_mb, show_default=True,
+              help="Scratch memory of a build in MB.")
+def engines(folder: Path, output: Path, workspace: int) -> None:
+    """Build the TensorRT engine of every graph of a bundle; proves that they parse and build, GPU or not."""
+    bundle = Bundle.load(folder)
+    output.mkdir(parents=True, exist_ok=True)
+    for name in graphs.GRAPHS:
+        engine = build_engine(bundle.folder / graphs.graph_file(name), Limits(workspace), output / "timings")
+        write_atomic(output / f"{name}.engine", engine)
+        click.echo(f"{name:<10}{len(engine) / 1e6:>8.1f} MB")
+
+
+@model.command()
+@click.argument("folder", type=PATH)
+@click.option("-o", "--output", type=PATH, required=True, help="The folder to write.")
+@needs_extra("train")
+def merge(folder: Path, output: Path) -> None:
+    """Write a trained base model FOLDER in its publisher's form, adapters merged, for servers such as vLLM."""
+    from pixsearch.model.families.merged import write_merged
+
+    write_merged(folder, output)
 
 
 @model.command("random")
@@ -84,6 +121,11 @@ def random_model(family: str, output: Path, seed: int) -> None:
     from pixsearch.model.families.random_model import write_random_model
 
     write_random_model(family, output, seed)
+
+
+def calibration_photos() -> list[Path]:
+    """The photographs of the validation half; those of the test half are never looked at for a choice."""
+    return sorted({asked.photo for asked in read_photo_questions() if asked.split == "validation"})
 
 
 def _show(result: dict[str, Any]) -> None:

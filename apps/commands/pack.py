@@ -45,6 +45,7 @@ TRAVEL = (archive, extract, install, list_packs, remove, rollback)
 for command in (import_group, keys, sign, *TRAVEL, delta, apply, compact):
     pack.add_command(command)
 
+
 @pack.command()
 @click.argument("folder", type=PATH)
 @click.option("-o", "--output", required=True, type=PATH, help="Where the pack goes, such as museum.pxpack.")
@@ -54,6 +55,7 @@ for command in (import_group, keys, sign, *TRAVEL, delta, apply, compact):
     "--version", "number", type=click.IntRange(min=1), default=1, show_default=True, help="Version counter."
 )
 @click.option("--skip-bad", is_flag=True, help="Leave bad rows out instead of stopping at the first.")
+@click.option("--work", type=PATH, help="Folder that keeps what was embedded; OUTPUT.work unless given.")
 @bundle_option
 @json_option
 def build(
@@ -63,6 +65,7 @@ def build(
     licence: str,
     number: int,
     skip_bad: bool,
+    work: Path | None,
     bundle: Path | None,
     as_json: bool,
 ) -> None:
@@ -74,14 +77,14 @@ def build(
     one is quick; remove it when you are done.
     """
     model = Bundle.load(bundle or default_bundle())
-    work = work_folder(output)
+    kept = work or work_folder(output)
     try:
         manifest = build_pack(
             folder, output, BundleEmbedder(model), name or output.stem, licence, skip_bad=skip_bad, version=number,
-            cutter=SalientCutter(model), work=work, report=report_while_building,
+            cutter=SalientCutter(model), work=kept, report=report_while_building,
         )
     except KeyboardInterrupt as interrupt:
-        raise OneLine(f"interrupted; {work} keeps what was embedded: the same command goes on there") from interrupt
+        raise OneLine(f"interrupted; {kept} keeps what was embedded: the same command goes on there") from interrupt
     if as_json:
         print_json(manifest)
     else:
@@ -128,16 +131,18 @@ def verify(folder: Path, require_signature: bool) -> None:
 @click.option(
     "-k", "count", type=click.IntRange(1, MAX_HITS), default=5, show_default=True, help="How many hits."
 )
+@signature_option
 @bundle_option
 @json_option
 def search(
-    folder: Path, image: Path | None, text: str | None, count: int, bundle: Path | None, as_json: bool
+    folder: Path, image: Path | None, text: str | None, count: int, require_signature: bool, bundle: Path | None,
+    as_json: bool,
 ) -> None:
     """Search one pack with a picture or with words."""
     if (image is None) == (text is None):
         raise click.UsageError("give either --image or --text")
     embedder = BundleEmbedder(Bundle.load(bundle or default_bundle()))
-    with Pack.open(folder, embedder.id) as opened:
+    with Pack.open(folder, embedder.id, trusted=trusted_keys() if require_signature else None) as opened:
         hits = _search(opened, embedder, image, text, count)
     if as_json:
         print_json([hit.as_json() for hit in hits])

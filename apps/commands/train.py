@@ -44,4 +44,5 @@ def _stage(name: str, summary: str) -> click.Command:
 
 
 train.add_command(_stage("stage1", "Learn masks, spans, referring words and simple visual questions."))
+train.add_command(_stage("distill", "Learn from a bigger model that is trained, beside what is right."))
 train.add_command(_stage("stage2", "Learn traces with searches, beside stage 1's samples."))

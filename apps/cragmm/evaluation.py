@@ -21,7 +21,6 @@ from PIL import Image
 
 from pixsearch.apps.baselines import SALIENT
 from pixsearch.apps.cragmm.agent import Agent, PixSearchAgent, load_named
-from pixsearch.apps.cragmm.dataset import Dataset, Session
 from pixsearch.apps.cragmm.judges import ChatJudge, ExactJudge, Judge
 from pixsearch.apps.cragmm.scores import broken_down, session_scores
 from pixsearch.apps.eval_egoqa import RUNS
@@ -34,6 +33,7 @@ from pixsearch.contract.faults import Fault
 from pixsearch.contract.files import MANIFEST_NAME, sha256_file
 from pixsearch.contract.tokenizer import Tokenizer
 from pixsearch.edge.bundle import Bundle, default_bundle
+from pixsearch.model.data.corpora.crag_mm_rows import Dataset, Session
 
 NAME, FULL_NAME = "crag-mm", "full"
 TURN_SECONDS, ANSWER_TOKENS = 10.0, 75  # of the challenge

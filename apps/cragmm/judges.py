@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from pixsearch.apps.cragmm.dataset import TurnRow
 from pixsearch.apps.scores import Verdict
 from pixsearch.contract.abstention import is_abstention
+from pixsearch.model.data.corpora.crag_mm_rows import TurnRow
 
 if TYPE_CHECKING:
     from pixsearch.model.chat import ChatServer

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from pixsearch.apps.cragmm.dataset import Session, TurnRow
 from pixsearch.apps.cragmm.judges import Judge, is_exact, verdict_of
 from pixsearch.apps.egoqa_scores import conversation_scores, is_over, with_unreached
 from pixsearch.apps.scores import Verdict, applying, mean, share, verdict_scores
+from pixsearch.model.data.corpora.crag_mm_rows import Session, TurnRow
 
 Rows = Sequence[Mapping[str, Any]]  # {"session", "turns": [{"interaction", "answer", "seconds", "late", …}]}
 

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pixsearch.apps.torture.material import Colours, a_pack, quiet
+from pixsearch.apps.torture.material import Colours, a_large_pack, quiet
 from pixsearch.apps.torture.outcome import Outcome
 from pixsearch.index.memory import MemoryPack
 from pixsearch.index.pack import Pack
 
 LASTING = 1_000  # things that stay in the memory throughout
+SEALED = 6_000  # vectors of the sealed pack that is searched meanwhile
 PASSING = 200  # things that the writer lets be there at a time
 QUERIES = 64
 HITS = 10
@@ -35,7 +36,7 @@ class Alone:
 def crowd(folder: Path, seconds: float, threads: int, processes: int, progress: Callable[[int], None]) -> Outcome:
     """Read and write for so many seconds. `tried` counts searches."""
     outcome = Outcome(f"{threads} reader threads, {processes} reader processes, 1 writer")
-    sealed = a_pack(folder / "sealed", 1)
+    sealed = a_large_pack(folder / "sealed", SEALED)
     with quiet(), MemoryPack.open(folder / "memory", Colours()) as memory, Pack.open(sealed, Colours.id) as pack:
         for at in range(LASTING):
             memory.add(f"lasting {at}", {"number": str(at)}, region=_vector(at))

@@ -12,8 +12,7 @@ from pathlib import Path
 
 from pixsearch.apps.torture.outcome import Outcome
 
-NAMES = ("manifest", "signature", "archive", "delta")
-SHARES = {"manifest": 0.3, "signature": 0.3, "archive": 0.2, "delta": 0.2}  # of all inputs
+SHARES = {"manifest": 0.34, "signature": 0.34, "archive": 0.15, "delta": 0.15, "database": 0.02}  # of all inputs
 MAX_INPUT = 26  # bytes: six edits
 HANG_S = 20  # for one input
 MAX_MB = 2048
@@ -25,7 +24,7 @@ RAM_DISK = Path("/dev/shm")
 def fuzz(inputs: int, processes: int, progress: Callable[[int], None]) -> list[Outcome]:
     """Fuzz every target, so many inputs in all, in so many processes at a time."""
     with ThreadPoolExecutor(processes) as pool:
-        return list(pool.map(lambda name: _fuzz(name, round(inputs * SHARES[name]), progress), NAMES))
+        return list(pool.map(lambda name: _fuzz(name, round(inputs * SHARES[name]), progress), SHARES))
 
 
 def _fuzz(target: str, runs: int, progress: Callable[[int], None]) -> Outcome:

@@ -1,4 +1,4 @@
-"""What is fuzzed: the parsers of manifests, archives, deltas and signatures, each with hostile bytes.
+"""What is fuzzed: the readers of manifests, signatures, archives, deltas and databases, each with hostile bytes.
 
 An input is a short list of edits to a sound sample, so that most get past the first check; every second one edits the
 content below the checksums and makes those right again, as a hostile tool would. A target returns, or raises what must
@@ -10,19 +10,24 @@ import hashlib
 import io
 import json
 import shutil
+import sqlite3
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from pixsearch.apps.torture.material import a_pack, quiet
+import numpy as np
+
+from pixsearch.apps.torture.material import Colours, a_pack, quiet
 from pixsearch.contract.faults import Fault
-from pixsearch.contract.files import MANIFEST_NAME, manifest_checksum
+from pixsearch.contract.files import MANIFEST_NAME, manifest_checksum, sha256_file
 from pixsearch.index import signatures
 from pixsearch.index.archive import extract_into, write_archive
 from pixsearch.index.delta import build_target, write_delta
 from pixsearch.index.manifest import checked_manifest
-from pixsearch.index.pack import sign
+from pixsearch.index.pack import Pack, sign
+from pixsearch.index.schema import CACHE_NAMES, DATABASE_NAME
 
 ENTITIES = 3
 VALUES: tuple[Any, ...] = (
@@ -31,6 +36,7 @@ VALUES: tuple[Any, ...] = (
     "x" * 5_000, [], {}, [0], {"x": 0}, [[[]]], "patches/00000000.zst", "manifest.json", 2**53)
 INSERTS = (b"0", b"[" * 20_000, b'{"a":' * 5_000, b"\xff", b"\x00" * 64, b"1e999", b"9" * 5_000, b"PK\x05\x06", b"../",
            b"\n", b'"', b"NaN", b"\xed\xa0\x80", b"-", b"{}", b"PK\x06\x07")
+ROW_TABLES = ("entities", "aliases", "facts", "vectors", "texts")
 Edit = tuple[int, int, int]  # what to do, where (0 to 65535), with what (0 to 255)
 
 
@@ -118,8 +124,32 @@ def delta(samples: Samples, data: bytes) -> None:
         build_target(samples.old, path, samples.empty_out())
 
 
+def database(samples: Samples, data: bytes) -> None:
+    """A pack whose database was changed and whose hashes were made right again, opened and searched."""
+    pack = samples.empty_out() / "pack"
+    shutil.copytree(samples.old, pack)
+    path = pack / DATABASE_NAME
+    if data[:1] < b"\x80":
+        path.write_bytes(edited_bytes(path.read_bytes(), data[1:]))
+    else:
+        _edit_rows(path, data[1:])
+    own = json.loads((pack / MANIFEST_NAME).read_bytes())
+    own["files"][DATABASE_NAME] = sha256_file(path)
+    if data[-1:] > b"\x80":  # without the caches, the database alone is searched
+        for name in set(CACHE_NAMES) & set(own["files"]):
+            (pack / name).unlink()
+            del own["files"][name]
+    own.pop("signature")
+    (pack / MANIFEST_NAME).write_text(json.dumps(own))
+    with only_faults(samples), quiet(), Pack.open(pack, Colours.id, read_all=True) as opened:
+        query = Colours().text("thing")
+        hits = opened.search_text("thing 1 object", query) + opened.search_vectors(np.ones(Colours.dimension))
+        assert all(hit.as_json() for hit in hits)
+        opened.looks("thing")
+
+
 TARGETS: dict[str, Callable[[Samples, bytes], None]] = {
-    "manifest": manifest, "signature": signature, "archive": archive, "delta": delta}
+    "manifest": manifest, "signature": signature, "archive": archive, "delta": delta, "database": database}
 
 
 class only_faults:
@@ -190,6 +220,23 @@ def edited_json(sample: Any, data: bytes) -> Any:
             case 3:
                 holder[key] = [holder[key]] if value % 2 else {str(value): holder[key]}
     return top[0]
+
+
+def _edit_rows(path: Path, data: bytes) -> None:
+    """Put values of any type into any column."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as opened:
+        opened.execute("PRAGMA synchronous=OFF")
+        for what, where, value in edits(data):
+            table = ROW_TABLES[what % len(ROW_TABLES)]
+            columns = [row[1] for row in opened.execute(f"PRAGMA table_info({table})")]
+            changed = VALUES[value % len(VALUES)]
+            if isinstance(changed, (list, dict)) or changed == "\ud800" or isinstance(changed, int) and changed >> 63:
+                changed = bytes([value]) * (value % 9)
+            try:
+                opened.execute(f"UPDATE {table} SET {columns[where % len(columns)]} = ? WHERE rowid % 3 = ?",
+                               (changed, where % 3))
+            except sqlite3.Error:
+                continue  # a rule of the schema stands against it
 
 
 def _json_input(sample: dict[str, Any], data: bytes) -> bytes:

@@ -12,7 +12,9 @@ from PIL import Image
 
 from pixsearch.contract.files import sha256_file
 from pixsearch.index.build import build_pack
-from pixsearch.index.embedder import Vector
+from pixsearch.index.embedder import EmbedderId, Vector
+from pixsearch.index.hits import View
+from pixsearch.index.writer import PackWriter
 
 NAME = "torture"
 PIXELS = 24
@@ -58,6 +60,17 @@ def a_pack(folder: Path, version: int, entities: int = 40, name: str = NAME) -> 
     with quiet():
         build_pack(a_folder(folder.with_name(f"{folder.name}-rows"), version, entities), folder, Colours(), name,
                    "CC0-1.0", version=version)
+    return folder
+
+
+def a_large_pack(folder: Path, vectors: int) -> Path:
+    """A pack with enough vectors that searches go through the graph."""
+    random = np.random.default_rng(0)
+    identity = EmbedderId(Colours.id, Colours.dimension, Colours.text_dimension)
+    with quiet(), PackWriter(folder, name=NAME, embedder=identity, licence="CC0-1.0") as writer:
+        for at in range(vectors):
+            writer.add_vector(writer.add_entity(f"k{at}", f"thing {at}", facts={"number": str(at)}),
+                              random.normal(size=Colours.dimension), View.REGION)
     return folder
 
 

@@ -27,6 +27,7 @@ CLIP_S, CLIP_FPS = 4.0, 15.0
 LIMIT_S = 10.0  # in which a camera must be back
 NOTICED_S = 20.0  # in which a loss must be noticed
 AWAY_S = (0.0, 0.5, 2.0, 7.0)  # how long it stays away, once that was noticed: shorter and longer than timeouts
+ENDED_S = 5.0  # that the system may take to bury a thread which has ended
 SILENT_S = 1.5  # without a new picture, after which "streaming" is a lie: the limit of 1 s, and a tick of the watch
 
 
@@ -201,6 +202,7 @@ def run_losses(assistant: Assistant, losses: int, on_loss: Callable[[], None] = 
         before = process.num_fds(), process.num_threads()
         counts = {kind: losses // 3 + (place < losses % 3) for place, kind in enumerate(things)}
         tallies = {kind: lose_often(assistant, things[kind], count, on_loss) for kind, count in counts.items()}
+        wait_for(lambda: process.num_threads() <= before[1], ENDED_S)
         after = process.num_fds(), process.num_threads()
     return {"kinds": {kind: tally.as_json() for kind, tally in tallies.items()},
             "leaked_handles": after[0] - before[0], "leaked_threads": after[1] - before[1]}

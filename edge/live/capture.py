@@ -75,7 +75,7 @@ class Capture:
         self._source, self._live, self._repeat = source, is_live(source), repeat
         self._wanted_fps, self._backoff = wanted_fps, backoff or Backoff()
         self._stop = threading.Event()
-        self._number = 0  # of the frame that comes next
+        self.number = 0  # of the frame that comes next
         self._shown = 0  # frames of a clip that have been: one that was cut off goes on there
         self._thread = threading.Thread(target=self._run, name="pixsearch-capture", daemon=True)
 
@@ -138,7 +138,7 @@ class Capture:
             self._came(now)
             if frame is not None:
                 taken = now
-                self.frames.put(Captured(frame, self._number - 1, now))
+                self.frames.put(Captured(frame, self.number - 1, now))
         return True
 
     def _wait_until(self, due: float, start: float) -> float:
@@ -149,7 +149,7 @@ class Capture:
         return start + late if late > LATE_S else start
 
     def _came(self, now: float) -> None:
-        self._number, self._shown = self._number + 1, self._shown + 1
+        self.number, self._shown = self.number + 1, self._shown + 1
         self.last_at = now
         self.rate.count(now)
         if self.state is not State.STREAMING:

@@ -93,6 +93,11 @@ class Loop:
                          for name, work in (("answer", self._answer_all), ("watch", self._watch))]
 
     @property
+    def captured(self) -> int:
+        """How many frames the camera has given."""
+        return self._capture.number
+
+    @property
     def busy(self) -> bool:
         """Whether a question waits or is being answered."""
         return self._open > 0

@@ -19,7 +19,7 @@ class Level:
 
 LEVELS = (Level(30, 320), Level(20, 320), Level(15, 256), Level(10, 192), Level(5, 160), Level(2, 128))
 HOT_LEVEL = 3  # at least, while the board is warm
-STILL_FPS = 16.0  # perceived of a still scene: enough to see at once that it moves
+STILL_FPS = 24.0  # perceived of a still scene: enough to see at once that it moves
 
 
 class Pace:

@@ -11,6 +11,7 @@ from transformers import AutoConfig, AutoModelForImageTextToText
 from pixsearch.contract.faults import Fault
 from pixsearch.model.families import llava, qwen2_5_vl, qwen3_vl, smolvlm
 from pixsearch.model.families.family import Config, Family, View
+from pixsearch.model.sam import sam_widths
 from pixsearch.model.sizes import Size
 
 FAMILIES = {module.FAMILY.model_type: module.FAMILY for module in (qwen2_5_vl, qwen3_vl, smolvlm, llava)}
@@ -66,6 +67,9 @@ def size_of(size: Size, weights: Path, sam: Path | None = None, quantized: bool 
         head_width=getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads,
         image_grid=source.view.grid, deep=source.view.deep, weights=str(weights), sam=str(sam or ""),
         quantized=quantized, family=source.family.model_type)
+    if sam:
+        detail, context = sam_widths(sam)
+        found = replace(found, detail=detail, context=context)
     shape = ("family", "width", "heads", "kv_heads", "head_width", "feed_forward", "layers")
     if size.layers and (wrong := [name for name in shape if getattr(size, name) != getattr(found, name)]):
         raise Fault(f"folder {weights}", expected=f"{size.name}: {wrong[0]} {getattr(size, wrong[0])}",

@@ -1,0 +1,38 @@
+"""Following a region through rendered clips whose masks are known."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pixsearch.apps.trials.rendered import render
+from pixsearch.apps.trials.tracking import GOOD_IOU, SAME_IOU, a_segment, follow
+from pixsearch.edge.bundle import Bundle, default_bundle
+from pixsearch.edge.perception import Perception
+from pixsearch.edge.tracking import RegionTracker
+
+
+@pytest.fixture(scope="module")
+def bundle() -> Bundle:
+    """The shipped one: its region vectors are what tells things apart."""
+    return Bundle.load(default_bundle())
+
+
+@pytest.mark.parametrize("seed", [0, 1])  # a piece of a photograph; one plain colour
+def test_a_mask_stays_on_its_thing_while_all_moves(red_bundle: Path, seed: int) -> None:
+    followed = follow(Bundle.load(red_bundle), render(seed, hidden=False, twin=False))
+    assert np.mean(followed.ious) >= GOOD_IOU
+
+
+def test_a_thing_that_was_hidden_is_found_again_and_not_another(bundle: Bundle) -> None:
+    followed = follow(bundle, render(1002, hidden=True, twin=True))
+    assert followed.hidden > 10 and followed.wrong == 0 and followed.last >= SAME_IOU
+
+
+def test_frames_in_between_are_followed_without_the_mask_graph(red_bundle: Path) -> None:
+    bundle, shots = Bundle.load(red_bundle), list(render(2, hidden=False, twin=False))[:20]
+    tracker = RegionTracker(bundle, shots[0].frame, a_segment(bundle, shots[0].mask))
+    for shot in shots[1:-1]:
+        tracker.glance(shot.frame[::2, ::2])
+    mask = tracker.update(Perception(bundle, shots[-1].frame)).mask
+    assert mask is not None and (mask & shots[-1].mask).sum() / (mask | shots[-1].mask).sum() > GOOD_IOU
