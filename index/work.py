@@ -70,6 +70,10 @@ class Work:
         row, = self._rows(key, lambda: [(TEXT, make().astype("<f4").tobytes(), b"", b"")])
         return np.frombuffer(row[1], "<f4")
 
+    def holds(self, key: str) -> bool:
+        """Whether something sound is kept under a key."""
+        return self._database is not None and bool(self._kept(self._database, key))
+
     def _rows(self, key: str, make: Callable[[], list[Row]]) -> list[Row]:
         if self._database is not None and (kept := self._kept(self._database, key)):
             return kept

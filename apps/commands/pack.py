@@ -19,6 +19,7 @@ from pixsearch.apps.console import (
     signature_option,
 )
 from pixsearch.apps.pack_report import report_of, report_while_building
+from pixsearch.apps.ray_embedding import embed_with_ray
 from pixsearch.apps.report import one_line
 from pixsearch.contract.faults import Fault
 from pixsearch.contract.files import write_atomic
@@ -56,6 +57,9 @@ for command in (import_group, keys, sign, *TRAVEL, delta, apply, compact):
 )
 @click.option("--skip-bad", is_flag=True, help="Leave bad rows out instead of stopping at the first.")
 @click.option("--work", type=PATH, help="Folder that keeps what was embedded; OUTPUT.work unless given.")
+@click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True,
+              help="What embeds pictures: this process, or Ray on all cores of one machine or many.")
+@click.option("--address", help="Ray cluster, such as ray://HOST:10001; this machine's cores unless given.")
 @bundle_option
 @json_option
 def build(
@@ -66,6 +70,8 @@ def build(
     number: int,
     skip_bad: bool,
     work: Path | None,
+    engine: str,
+    address: str | None,
     bundle: Path | None,
     as_json: bool,
 ) -> None:
@@ -76,9 +82,13 @@ def build(
     embedded is kept in a folder beside the output, so that an interrupted build goes on where it stopped, and the next
     one is quick; remove it when you are done.
     """
+    if address and engine != "ray":
+        raise click.UsageError("--address is for --engine ray")
     model = Bundle.load(bundle or default_bundle())
     kept = work or work_folder(output)
     try:
+        if engine == "ray":
+            embed_with_ray(folder.absolute(), kept, model.folder.absolute(), address)
         manifest = build_pack(
             folder, output, BundleEmbedder(model), name or output.stem, licence, skip_bad=skip_bad, version=number,
             cutter=SalientCutter(model), work=kept, report=report_while_building,
