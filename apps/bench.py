@@ -5,6 +5,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from pixsearch.contract.preprocess import CROP_PIXELS, FRAME_PIXELS
 from pixsearch.edge.answer import Answer
 from pixsearch.edge.assistant import Assistant, open_assistant
 from pixsearch.edge.embedder import BundleEmbedder
-from pixsearch.edge.language import BundleLanguage
+from pixsearch.edge.language import Beginning, BundleLanguage
 from pixsearch.edge.sessions import open_session
 
 ROUNDS, WARM_UP = 20, 3
@@ -90,12 +91,15 @@ def _stages(assistant: Assistant, frame: Pixels, question: str) -> Stages:
     seen, prompt = assistant.perceive(frame), bundle.tokenizer.prompt(question)
     warm = BundleLanguage(bundle, seen.image_tokens)
     _, hidden = warm.feed(prompt)
+    earlier, questions = Beginning(), cycle([prompt, bundle.tokenizer.prompt(ASKED[1][1])])
+    BundleLanguage(bundle, seen.image_tokens, earlier).feed(next(questions))
     word = [prompt[-2]]
     mask = seen.segment(hidden[-2:-1]).mask
     vector = seen.region_vector(mask)
     return {
         "vision": lambda: assistant.perceive(frame),
         "language_prefill": lambda: BundleLanguage(bundle, seen.image_tokens).feed(prompt),
+        "language_prefill_again": lambda: BundleLanguage(bundle, seen.image_tokens, earlier).feed(next(questions)),
         "language_step": lambda: warm.feed(word),
         "mask": lambda: seen.segment(hidden[-2:-1]),
         "region": lambda: seen.region_vector(mask),

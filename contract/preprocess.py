@@ -26,10 +26,13 @@ Pixels = NDArray[np.uint8]  # (H, W, 3) RGB
 Batch = NDArray[np.float32]  # (1, 3, S, S)
 
 
+_SCALED = ((np.arange(256).astype(np.float32) / 255.0 - PIXEL_MEAN) / PIXEL_SCALE).astype(np.float32)  # by pixel value
+
+
 def scale_pixels(image: Pixels) -> Batch:
     """uint8 RGB (S, S, 3) → float32 (1, 3, S, S) in about -1..1."""
-    scaled = (image.astype(np.float32) / 255.0 - PIXEL_MEAN) / PIXEL_SCALE
-    return np.ascontiguousarray(scaled.transpose(2, 0, 1)[None])
+    planes = [cv2.LUT(channel, _SCALED) for channel in cv2.split(image)]
+    return np.stack(planes, dtype=np.float32)[None]
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ class Assistant:
         with watch.measure("language"):
             tokenizer = self.bundle.tokenizer
             machine = self._machine(self._budget if budget is None else budget, modalities)
-            language = BundleLanguage(self.bundle, perception.image_tokens)
+            language = BundleLanguage(self.bundle, perception.image_tokens, perception.beginning)
             guard = NameGuard(self.library.has_name, question)
             decoder = Decoder(language, tokenizer, machine, _heard(search, listener), guard,
                               deadline=watch.started + self._deadline_s, clock=self._clock, on_token=_teller(listener))

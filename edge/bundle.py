@@ -3,7 +3,6 @@
 import os
 import threading
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
@@ -96,9 +95,12 @@ class Bundle:
             return self._sessions[name]
 
     def open_all(self) -> dict[str, Session]:
-        """Open every graph, side by side."""
-        with ThreadPoolExecutor(len(graphs.GRAPHS)) as pool:
-            return dict(zip(graphs.GRAPHS, pool.map(self.session, graphs.GRAPHS), strict=True))
+        """Open every graph, one after another: side by side it is no faster and takes 100 MB more.
+
+        The runtime prepares one graph on all cores; each further thread would have a heap of its own that keeps what
+        was needed meanwhile.
+        """
+        return {name: self.session(name) for name in graphs.GRAPHS}
 
     def interrupt(self) -> None:
         """End the runs of all graphs that are under way in other threads: they raise."""

@@ -13,6 +13,7 @@ from pixsearch.edge import outline
 from pixsearch.edge.bundle import Bundle
 from pixsearch.edge.embedder import BundleEmbedder
 from pixsearch.edge.inputs import Box, Point
+from pixsearch.edge.language import Beginning
 
 DISC_SHARE = 0.1  # radius of the disc around a point that stands in for an empty mask, of the shorter side
 
@@ -62,6 +63,7 @@ class Perception:
         pixels, self._letterbox = frame_batch(frame)
         outputs = bundle.session(graphs.VISION).run({"pixels": pixels})
         self.image_tokens: Array = outputs.pop("image_tokens")  # (1, 36, W)
+        self.beginning = Beginning()  # of prompts about this frame
         self._features = outputs  # detail (1, C, 96, 96), context (1, D, 24, 24), dense (1, R, 12, 12)
 
     def segment(self, hidden: Array, point: Point | None = None, box: Box | None = None,
