@@ -7,7 +7,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --ed
 SOURCES := setup.cfg pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help apt drawing sound demo test lint data train train-mini export bench bench-index eval torture clean
+.PHONY: help apt drawing sound browser demo test lint data train train-mini export bench bench-index eval torture clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,11 @@ sound:  ## install the library of apt.txt for microphone and loudspeaker where i
 	@if test -e /usr/include/portaudio.h; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then $(apt_install) $(call apt_section,sound); \
 	else echo "the library for sound is missing: apt install" $(call apt_section,sound) >&2; exit 1; fi
+
+browser:  ## install the browser of apt.txt that the live view is tested in where it is missing and may be installed
+	@if command -v chromium >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then $(apt_install) $(call apt_section,browser); \
+	else echo "a browser is missing: apt install" $(call apt_section,browser) >&2; exit 1; fi
 
 $(VENV)/core.stamp: $(SOURCES)
 	@$(MAKE) --no-print-directory apt
@@ -55,7 +60,7 @@ $(VENV)/dev.stamp: $(VENV)/core.stamp
 demo: $(VENV)/core.stamp  ## ask shipped photographs and a clip; writes demo/answers.html and demo/glasses.mp4
 	$(BIN)/python -m pixsearch.apps.demo --output demo
 
-test: $(VENV)/dev.stamp drawing  ## install the dev extras and run all tests
+test: $(VENV)/dev.stamp drawing browser  ## install the dev extras and run all tests
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/dev.stamp  ## ruff and mypy

@@ -24,7 +24,7 @@ CONNECTIONS = (
                "the question, the cut-out thing with faces blurred, and what packs say about it; all of it is logged"),
     Connection("camera", ("edge/live/",), "--camera with an address of a network",
                "that camera", "a request for its pictures"),
-    Connection("web view", ("apps/web", "edge/web"), "--web",
+    Connection("web view", ("apps/web/",), "--web",
                "nobody: it listens, on this machine alone unless an address is given",
                "pictures and answers, to viewers"),
     Connection("trials of the loop", ("apps/trials/",), "python -m pixsearch.apps.trials, for developers",

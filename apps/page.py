@@ -38,7 +38,7 @@ def render_page(items: Sequence[Asked], title: str, summary: dict[str, str]) -> 
     """The page as text; see `render_template`."""
     longest = max((item.answer.timings.total for item in items), default=1.0)
     return render_template(
-        TEMPLATE, title=title, summary=summary, stages=STAGES, cards=[_card(item, longest) for item in items]
+        TEMPLATE, title=title, summary=summary, stages=STAGES, cards=[answer_card(item, longest) for item in items]
     )
 
 
@@ -63,7 +63,8 @@ def data_uri(picture: Pixels, side: int) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def _card(item: Asked, longest: float) -> dict[str, Any]:
+def answer_card(item: Asked, longest: float) -> dict[str, Any]:
+    """What a page shows of an answer; bars are shares of `longest` milliseconds."""
     answer, mask = item.answer, answer_mask(item.answer)
     marked = item.frame if mask is None else draw_mask(item.frame, mask)
     times = answer.timings.as_json()
@@ -75,13 +76,14 @@ def _card(item: Asked, longest: float) -> dict[str, Any]:
         "confidence": answer.confidence,
         "trace": answer.trace,
         "overlay": data_uri(marked, OVERLAY_SIDE),
-        "searches": [_search(search) for search in answer.searches],
+        "searches": [search_card(search) for search in answer.searches],
         "total": times["total"],
         "bars": [(stage, times[stage], 100 * times[stage] / longest) for stage in STAGES],
     }
 
 
-def _search(search: SearchRecord) -> dict[str, Any]:
+def search_card(search: SearchRecord) -> dict[str, Any]:
+    """What a page shows of a search: its hits with thumbnails as data URIs."""
     return {
         "name": search_name(search),
         "words": search.words,

@@ -38,33 +38,6 @@ def voice_options(function: Function) -> Function:
     return function
 
 
-@contextmanager
-def listen(loop: Loop, wake: str = DEFAULT_WORD, microphone: str | None = None,
-           loudspeaker: str | None = None) -> Iterator[Session[Answer]]:
-    """A face of the loop that hears and speaks. `talk` and `release` of the session are its push-to-talk.
-
-    Raises Fault when the extra is missing, or a file cannot be read.
-    """
-    with ExitStack() as opened:
-        word = opened.enter_context(closing(_word(wake))) if wake in WORDS else None
-        heard, spoken = _microphone(microphone), _loudspeaker(loudspeaker)
-        if isinstance(spoken, FileLoudspeaker):
-            opened.enter_context(closing(spoken))
-        yield opened.enter_context(Session(heard, spoken, loop.ask, said_of, show, engines=_engines(), wake=word,
-                                           begin=Wake.WORD if word else Wake(wake)))
-
-
-_engines = needs_extra("voice")(Engines)
-_word = needs_extra("voice")(WakeWord)
-_sound = needs_extra("voice")(SoundMicrophone.of_file)
-
-
-def said_of(answer: Answer) -> str:
-    """What is spoken; what a server elsewhere said is told as its word."""
-    cloud = answer.cloud.words if answer.cloud else None
-    return f"{answer.answer} The cloud says: {cloud}" if cloud else answer.answer
-
-
 def show(event: VoiceEvent) -> None:
     """Print what the voice tells."""
     if isinstance(event, StateChanged) and event.state is VoiceState.DEAF:
@@ -77,6 +50,34 @@ def show(event: VoiceEvent) -> None:
         click.echo(f"question  {event.words}\nfailed    {event.reason}\n")
     elif isinstance(event, Replied) and event.trouble:
         click.echo(f"voice     not spoken: {event.trouble}", err=True)
+
+
+@contextmanager
+def listen(loop: Loop, wake: str = DEFAULT_WORD, microphone: str | None = None, loudspeaker: str | None = None,
+           tell: Callable[[VoiceEvent], None] = show) -> Iterator[Session[Answer]]:
+    """A face of the loop that hears and speaks. `talk` and `release` of the session are its push-to-talk.
+
+    tell : hears what the voice tells, and must not wait
+    Raises Fault when the extra is missing, or a file cannot be read.
+    """
+    with ExitStack() as opened:
+        word = opened.enter_context(closing(_word(wake))) if wake in WORDS else None
+        heard, spoken = _microphone(microphone), _loudspeaker(loudspeaker)
+        if isinstance(spoken, FileLoudspeaker):
+            opened.enter_context(closing(spoken))
+        yield opened.enter_context(Session(heard, spoken, loop.ask, said_of, tell, engines=_engines(), wake=word,
+                                           begin=Wake.WORD if word else Wake(wake)))
+
+
+_engines = needs_extra("voice")(Engines)
+_word = needs_extra("voice")(WakeWord)
+_sound = needs_extra("voice")(SoundMicrophone.of_file)
+
+
+def said_of(answer: Answer) -> str:
+    """What is spoken; what a server elsewhere said is told as its word."""
+    cloud = answer.cloud.words if answer.cloud else None
+    return f"{answer.answer} The cloud says: {cloud}" if cloud else answer.answer
 
 
 def _microphone(device: str | None) -> Microphone:

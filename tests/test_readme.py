@@ -52,7 +52,7 @@ def test_every_make_target_exists() -> None:
 
 def test_every_public_make_target_is_told() -> None:
     listed = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    assert listed - {"help", "apt", "drawing", "sound"} <= set(re.findall(r"\bmake ([a-z-]+)", README))
+    assert listed - {"help", "apt", "drawing", "sound", "browser"} <= set(re.findall(r"\bmake ([a-z-]+)", README))
 
 
 def test_every_path_exists() -> None:

@@ -1,8 +1,10 @@
 """`pixsearch glasses`: a camera that can be asked, or a clip with questions at their moments."""
 
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,12 +13,21 @@ from pixsearch.apps.cloud import cloud_options
 from pixsearch.apps.companion import memory_option, open_companion
 from pixsearch.apps.console import PATH, bundle_option, check_output, packs_option
 from pixsearch.apps.defaults import packs_or_default
+from pixsearch.apps.extras import needs_extra
 from pixsearch.apps.glasses import ClipAnswer, run_clip
 from pixsearch.apps.live import run_live, stopping, typed
 from pixsearch.apps.report import report
-from pixsearch.apps.voice import listen, voice_options
+from pixsearch.apps.voice import listen, show, voice_options
+from pixsearch.apps.web.address import DEFAULT_PORT, Address, WebAddress
+from pixsearch.apps.web.hub import Hub
 from pixsearch.edge.assistant import open_assistant
 from pixsearch.edge.live import Loop, LoopOptions, check_source, open_camera
+from pixsearch.edge.voice.events import VoiceEvent
+
+if TYPE_CHECKING:
+    from pixsearch.apps.web.server import WebView
+
+Tell = Callable[[VoiceEvent], None]
 
 
 @click.command(short_help="Ask a camera that goes on, or a clip while it runs.")
@@ -39,6 +50,9 @@ from pixsearch.edge.live import Loop, LoopOptions, check_source, open_camera
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Stop after this much time.")
 @click.option("--repeat", is_flag=True, help="Begin a clip again when it ends.")
 @click.option("--proactive", is_flag=True, help="Name what has been looked at for two seconds.")
+@click.option("--web", type=WebAddress(), is_flag=False, flag_value=str(DEFAULT_PORT),
+              help="Show a page: what the camera sees, and answers. On this machine alone, unless a host is named; "
+              "its address has a token then. Needs the extra web.")
 @memory_option
 @cloud_options
 @voice_options
@@ -51,6 +65,7 @@ def glasses(
     seconds: float | None,
     repeat: bool,
     proactive: bool,
+    web: Address | None,
     memory: Path | None,
     no_memory: bool,
     cloud: str | None,
@@ -65,6 +80,8 @@ def glasses(
         raise click.UsageError("--record needs --questions")
     if (microphone or loudspeaker) and not voice:
         raise click.UsageError("--microphone and --loudspeaker need --voice")
+    if questions and web:
+        raise click.UsageError("--web shows a camera that goes on, which --questions does not")
     if questions:
         _ask_clip(camera, questions, packs, bundle, record, seconds)
         return
@@ -73,9 +90,31 @@ def glasses(
         assistant = open_assistant(bundle, packs_or_default(packs))
         companion = faces.enter_context(open_companion(assistant, memory, no_memory, cloud, cloud_model))
         loop = faces.enter_context(Loop(companion, camera, LoopOptions(repeat, proactive)))
-        speaking = faces.enter_context(listen(loop, wake, microphone, loudspeaker)) if voice else None
+        hub = Hub(loop) if web else None
+        speaking = None
+        if voice:
+            tell = _both(show, hub.heard) if hub else show
+            speaking = faces.enter_context(listen(loop, wake, microphone, loudspeaker, tell))
+        if hub and web:
+            hub.button = speaking
+            view = faces.enter_context(_web_view(hub, web))
+            click.echo(f"view      {view.url}", err=True)
         faces.enter_context(typed(loop, sys.stdin, speaking.talk if speaking else None))
         run_live(loop, stop, seconds)
+
+
+@needs_extra("web")
+def _web_view(hub: Hub, address: Address) -> "WebView":
+    from pixsearch.apps.web.server import WebView
+
+    return WebView(hub, address)
+
+
+def _both(first: Tell, second: Tell) -> Tell:
+    def tell(event: VoiceEvent) -> None:
+        first(event)
+        second(event)
+    return tell
 
 
 def _ask_clip(
