@@ -63,7 +63,7 @@ class RegionTracker:
         """segment : of the region search that found it in this frame, `SearchRecord.segment`."""
         self._embedder, self._segment, self._size = BundleEmbedder(bundle), segment, segment.mask.shape
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-        small = _small(frame)
+        small = _scaled(frame, _working_shape(frame))
         self._grey = _grey(small)
         self._belief: Array = _resized(segment.mask.astype(np.float32), small.shape)
         inside = self._belief > 0.5
@@ -77,14 +77,14 @@ class RegionTracker:
     def glance(self, frame: Pixels) -> None:
         """Follow it into a frame for which there was no time; one of another size is as good."""
         if not self._lost:
-            self._step(_small(frame))
+            self._step(self._small(frame))
 
     def update(self, perception: Perception) -> Track:
         """Find the region in the next frame. Raises ValueError for a size other than the first."""
         frame = perception.frame
         if frame.shape[:2] != self._size:
             raise ValueError(f"frame must be {self._size}, got {frame.shape[:2]}")
-        small = _small(frame)
+        small = self._small(frame)
         if not self._lost:
             self._step(small)
             self._updates += 1
@@ -95,6 +95,10 @@ class RegionTracker:
         if self._lost:
             self._look_for_it(perception, small)
         return Track(None if self._lost else self._mask())
+
+    def _small(self, frame: Pixels) -> Pixels:
+        """A frame of any size, as it is worked on."""
+        return _scaled(frame, self._grey.shape)
 
     def _mask(self) -> Mask:
         """Where it is, at frame size."""
@@ -177,11 +181,14 @@ def centre_of(mask: Mask) -> Point:
     return float(columns.mean()), float(rows.mean())
 
 
-def _small(frame: Pixels) -> Pixels:
+def _working_shape(frame: Pixels) -> tuple[int, int]:
     height, width = frame.shape[:2]
     scale = SIDE / max(height, width)
-    size = max(8, round(width * scale)), max(8, round(height * scale))
-    return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return max(8, round(height * scale)), max(8, round(width * scale))
+
+
+def _scaled(frame: Pixels, shape: tuple[int, ...]) -> Pixels:
+    return np.asarray(cv2.resize(frame, (shape[1], shape[0]), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _grey(small: Pixels) -> Pixels:

@@ -47,13 +47,14 @@ def red_pack(red_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     return colour_pack(tmp_path_factory.mktemp("pack") / "colours.pxpack", red_bundle)
 
 
-def colour_pack(folder: Path, bundle: Path, embedder: str = "red-1") -> Path:
+def colour_pack(folder: Path, bundle: Path, embedder: str = "red-1", first: str = "owl") -> Path:
+    """A pack with a red thing, called `first`, and a green leaf."""
     embed = BundleEmbedder(Bundle.load(bundle, threads=1))
     with PackWriter(folder, name="colours", embedder=EmbedderId(embedder, 3, 3), licence="CC0") as writer:
-        for name, colour in (("owl", RED), ("leaf", GREEN)):
+        for key, name, colour in (("owl", first, RED), ("leaf", "leaf", GREEN)):
             picture = np.full((50, 50, 3), colour, np.uint8)
             row = writer.add_entity(
-                name, name, facts={"colour": "red" if name == "owl" else "green"}, source="guide"
+                key, name, facts={"colour": "red" if key == "owl" else "green"}, source="guide"
             )
             writer.add_vector(row, embed.region(picture, None), View.REGION, thumbnail=picture)
             writer.add_text_vector(row, embed.text(name))

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -173,18 +174,26 @@ class Hub:
             self.button.release()
 
     def _tell_all(self) -> None:
+        due = 0.0  # when the figures are told next
         while not self._closing.is_set():
-            event = self._events.get(HEALTH_S)
+            event = self._events.get(max(0.0, due - time.monotonic()))
             try:
-                self._tell(event)
+                if event is not None:
+                    self._tell(event)
+                if (now := time.monotonic()) >= due:
+                    self._tell_health()
+                    due = now + HEALTH_S
             except Exception as error:  # one event that cannot be shown; the others can
                 self._hand(self._spread, _text(messages.refused(f"{type(error).__name__}: {error}"[:200])))
             if event is None:
                 self._closing.wait(0.05)  # the loop may have ended: its events come at once then, and are none
 
-    def _tell(self, event: Event | None) -> None:
-        if event is None or isinstance(event, HealthChanged):
-            self._hand(self._spread, _text(messages.health(self.loop.health())))
+    def _tell_health(self) -> None:
+        self._hand(self._spread, _text(messages.health(self.loop.health())))
+
+    def _tell(self, event: Event) -> None:
+        if isinstance(event, HealthChanged):
+            self._tell_health()
         elif isinstance(event, Seen):
             self._show(event.view)
         elif isinstance(event, Answered):

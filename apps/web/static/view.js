@@ -237,7 +237,7 @@ function showFailure(message) {
   const card = cardOf(message);
   card.className = "failed";
   card.querySelector(".answer").textContent = message.reason;
-  card.querySelector(".cancel")?.remove();
+  for (const part of card.querySelectorAll(".cancel, details")) part.remove();
   say(`${message.question}: ${message.reason}`);
 }
 
