@@ -1,5 +1,6 @@
 """The README promises only what is there: commands, options, make targets and paths."""
 
+import configparser
 import re
 import shlex
 from pathlib import Path
@@ -76,3 +77,13 @@ def test_the_model_s_card_names_commands_targets_and_files_that_are_there() -> N
 
 def test_the_first_words_say_what_it_is() -> None:
     assert README.startswith("# pixsearch\n") and "photograph" in README
+
+
+def test_notice_names_every_package_that_is_installed() -> None:
+    settings = configparser.ConfigParser()
+    settings.read(ROOT / "setup.cfg")
+    wanted = [settings["options"]["install_requires"], *settings["options.extras_require"].values()]
+    names = {re.split(r"[=\[]", line)[0] for block in wanted for line in block.split()} - {"pixsearch"}
+    notice = (ROOT / "NOTICE").read_text("utf-8")
+    assert len(names) > 50
+    assert {name for name in names if not re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", notice)} == set()

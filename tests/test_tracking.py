@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -36,3 +37,17 @@ def test_frames_in_between_are_followed_without_the_mask_graph(red_bundle: Path)
         tracker.glance(shot.frame[::2, ::2])
     mask = tracker.update(Perception(bundle, shots[-1].frame)).mask
     assert mask is not None and (mask & shots[-1].mask).sum() / (mask | shots[-1].mask).sum() > GOOD_IOU
+
+
+@pytest.mark.parametrize("side", [320, 256, 192, 128])  # as the loop keeps frames when it is slowed down
+def test_frames_may_be_smaller_by_any_factor(red_bundle: Path, side: int) -> None:
+    bundle = Bundle.load(red_bundle)
+    frames = [np.full((272, 640, 3), 128, np.uint8) for _ in range(2)]
+    for number, frame in enumerate(frames):
+        frame[80:180, 200 + 4 * number:300 + 4 * number] = (255, 0, 0)
+    mask = (frames[0] == (255, 0, 0)).all(axis=2)
+    tracker = RegionTracker(bundle, frames[0], a_segment(bundle, mask))
+    tracker.glance(cv2.resize(frames[1], (side, round(272 * side / 640))))
+    found = tracker.update(Perception(bundle, frames[1])).mask
+    moved = (frames[1] == (255, 0, 0)).all(axis=2)
+    assert found is not None and (found & moved).sum() / (found | moved).sum() > GOOD_IOU
