@@ -1,12 +1,10 @@
 """What understands and speaks, opened once and warm."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pixsearch.edge.voice.activity import Activity
-from pixsearch.edge.voice.audio import Samples
 from pixsearch.edge.voice.speech import Speech
-from pixsearch.edge.voice.transcriber import Transcriber, Transcript
+from pixsearch.edge.voice.transcriber import Transcriber
 
 
 @dataclass(frozen=True)
@@ -14,5 +12,5 @@ class Engines:
     """One session at a time may use them."""
 
     activity: Activity = field(default_factory=Activity)
-    transcriber: Callable[[Samples], Transcript] = field(default_factory=Transcriber)
+    transcriber: Transcriber = field(default_factory=Transcriber)
     speech: Speech = field(default_factory=Speech)

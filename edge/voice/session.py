@@ -21,12 +21,12 @@ from pixsearch.edge.voice.events import Replied, StateChanged, Unanswered, Under
 from pixsearch.edge.voice.hearing import Hearing
 from pixsearch.edge.voice.player import Player, Utterance
 from pixsearch.edge.voice.transcriber import Transcript
-from pixsearch.edge.voice.wake import WakeWord, after
+from pixsearch.edge.voice.wake import WakeWord
 
 Reply = TypeVar("Reply")
 
 MOST_BEHIND = 200  # frames that wait (6 s); later ones are dropped
-BEFORE_WORD_S = 1.28  # of sound that is understood better with the word in it, which is taken out of the text
+BEFORE_WORD_S = 1.28  # of sound: a question is understood better with the whole word before it
 BEFORE_S = 0.32  # of sound before the button, or before speech was noticed, that belongs to the question
 SORRY = "Sorry, that did not work."
 
@@ -173,8 +173,9 @@ class Session(Generic[Reply]):
 
     def _hear_question(self, before_s: float) -> None:
         before = list(self._before)[-round(before_s / FRAME_S):]
+        begins = f"{self._wake.words.title()}." if self._wake and self._by_word else ""
         self._hearing = Hearing(before, self._patience, lambda samples: self._transcriber.submit(
-            self._engines.transcriber, samples))
+            self._engines.transcriber, samples, begins))
 
     def _break_off(self) -> None:
         if self._asked and self._asked.reply:
@@ -210,8 +211,7 @@ class Session(Generic[Reply]):
 
     def _understand(self, asked: _Asked[Reply]) -> None:
         asked.understood_at = time.monotonic()
-        words = asked.transcript.result().words
-        asked.words = after(self._wake.words, words) if self._wake and asked.by_word else words
+        asked.words = asked.transcript.result().words
         if not asked.words:
             self._asked = None
             if asked.by_word:  # a pause after the word: the question is still to come

@@ -1,6 +1,5 @@
 """The word that wakes: openWakeWord's detector, run only while somebody speaks."""
 
-import re
 from collections import deque
 
 import numpy as np
@@ -57,8 +56,3 @@ class WakeWord:
 
 def _frames(seconds: float) -> int:
     return round(seconds * SAMPLE_RATE / FRAME_SAMPLES)
-
-
-def after(words: str, heard: str) -> str:
-    """What was said after the words that woke: all of it when they are not among what was understood."""
-    return re.sub(rf"^.*?\b{re.escape(words.split()[-1])}\b\W*", "", heard, flags=re.IGNORECASE).strip()
