@@ -10,7 +10,7 @@ from pixsearch.apps import bench_history
 from pixsearch.apps.bench import ROUNDS, bench
 from pixsearch.apps.bench_peers import UNIT
 from pixsearch.apps.console import PATH, json_option, print_json
-from pixsearch.apps.defaults import PHOTOS
+from pixsearch.apps.defaults import verified_with
 from pixsearch.apps.eval_photos import read_photo_questions
 from pixsearch.apps.extras import needs_extra
 from pixsearch.apps.report import one_line
@@ -22,7 +22,6 @@ from pixsearch.edge.engines import Limits, build_engine
 from pixsearch.edge.self_check import self_check
 
 RUNS = Path("runs")
-VERIFIED_WITH = ("cat.jpg", "coffee.jpg")
 
 
 @click.group()
@@ -53,8 +52,7 @@ def verify(folder: Path | None, as_json: bool) -> None:
     Every graph runs as it does here and once more with nothing optimised. Numbers are to be finite and alike, masks not
     blank, and a question is to be answered. With --json: how far the two are apart.
     """
-    first, second = (read_image(PHOTOS / name) for name in VERIFIED_WITH)
-    checked = self_check(folder or default_bundle(), (first, second))
+    checked = self_check(folder or default_bundle(), verified_with())
     if as_json:
         print_json({name: {"calls": row.calls, **asdict(row.close)} for name, row in checked.items()})
 
