@@ -165,13 +165,13 @@ def against_torch() -> dict[str, dict[str, Closeness]]:
 
 
 def page(bundle: Bundle, compared: Mapping[str, Compared], checked: Mapping[str, Checked],
-         torch: Mapping[str, Mapping[str, Closeness]], pairs: Sequence[Pair]) -> str:
-    """The report as Markdown."""
+         torch: Mapping[str, Mapping[str, Closeness]], pairs: Sequence[Pair], made_by: str | None) -> str:
+    """The report as Markdown. made_by : the commit"""
     environment = jinja2.Environment(loader=jinja2.PackageLoader("pixsearch.apps"), keep_trailing_newline=True,
                                      trim_blocks=True, lstrip_blocks=True)
     scores = [judged_scores([pair.judged[side] for pair in pairs]) for side in (0, 1)]
     return environment.get_template(TEMPLATE).render(
-        bundle=bundle.name, hash=bundle_hash(bundle.folder), commit=commit() or "unknown", machine=machine(),
+        bundle=bundle.name, hash=bundle_hash(bundle.folder), commit=made_by or "unknown", machine=machine(),
         compared=compared, checked=checked, torch=torch, count=len(pairs), agreement=agreement(pairs),
         cut=sum(pair.mask_iou is not None for pair in pairs),
         scores=[(name, *(one[name] for one in scores)) for name in METRICS if all(name in one for one in scores)],
@@ -195,13 +195,13 @@ def make_twin(bundle: Bundle, folder: Path) -> Bundle:
 @click.option("--data", type=PATH, default=DATA, show_default=True, help="The folder that `make data` filled.")
 def main(folder: Path | None, output: Path, questions: int, data: Path) -> None:
     """Compare a bundle (the shipped one unless FOLDER is given) with its float32 twin, and write the page."""
-    bundle = Bundle.load(folder or default_bundle())
+    bundle, made_by = Bundle.load(folder or default_bundle()), commit()
     checked, torch = self_check(bundle.folder, verified_with()), against_torch()
     with tempfile.TemporaryDirectory() as temporary:
         twin = make_twin(bundle, Path(temporary) / "twin")
         compared = compare_graphs(bundle, twin)
         pairs = compare_answers(bundle, twin, questions, data)
-    text = page(bundle, compared, checked, torch, pairs)
+    text = page(bundle, compared, checked, torch, pairs, made_by)
     write_atomic(output, text.encode())
     click.echo(text)
 
