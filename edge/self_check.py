@@ -43,6 +43,16 @@ def self_check(folder: Path, pictures: tuple[Pixels, Pixels]) -> dict[str, Check
     pictures : two different ones, uint8 RGB (H, W, 3), with something in their middle
     """
     bundle = Bundle.load(folder)
+    try:
+        return _checked(bundle, pictures)
+    except Fault:
+        raise
+    except Exception as error:  # the runtime raises kinds of its own, without a common base
+        raise Fault(f"bundle {folder}", expected="graphs that run on what they are given", actual=str(error)[:200],
+                    remedy=REEXPORT) from error
+
+
+def _checked(bundle: Bundle, pictures: tuple[Pixels, Pixels]) -> dict[str, Checked]:
     with Assistant(bundle, Library([])) as assistant:
         with recorded(bundle) as calls:
             masks = [_look(assistant, picture, question)

@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import pytest
 from conftest import Run
+from edge_builders import a_bundle
 from onnx import numpy_helper
 
 from pixsearch.contract import graphs
@@ -89,6 +90,14 @@ def test_a_kernel_that_says_something_else_is_refused(
     monkeypatch.setattr(checks, "open_plain", Wrong)
     result = run("model", "verify", red_bundle)
     assert result.exit_code == 1 and "region.onnx" in result.stderr and "-1.000" in result.stderr
+
+
+def test_graphs_that_do_not_take_what_the_manifest_says_are_refused_in_one_line(
+        red_bundle: Path, run: Run, tmp_path: Path) -> None:
+    sizes = {**read_manifest(red_bundle, "bundle")["dimensions"], "region": 4}
+    result = run("model", "verify", a_bundle(tmp_path / "other", dimensions=sizes))
+    (line,) = result.stderr.splitlines()
+    assert result.exit_code == 1 and "graphs that run" in line
 
 
 @pytest.mark.parametrize("which", ["red", "tiny", "shipped"])
