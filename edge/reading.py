@@ -20,6 +20,7 @@ from pixsearch.edge.sessions import default_threads
 MODELS = {"Det": "PP-OCRv6_det_small.onnx", "Cls": "ch_ppocr_mobile_v2.0_cls_mobile.onnx",
           "Rec": "PP-OCRv6_rec_small.onnx"}
 MARGIN_SHARE, MARGIN_PIXELS = 0.15, 16  # around a region: its mask may cut a letter off
+AROUND_POINT = 0.25  # of the frame's shorter side: where a line is looked for whose mask failed
 INSIDE_SHARE = 0.5  # of a line's box that lies in the region
 FIND_SIDE = 960  # pixels of the longer side in which lines are looked for
 READ_SIDE = 4096  # … out of which they are cut
@@ -31,6 +32,7 @@ SAME_ROW = 0.5  # of a line's height, between the middles of lines in one row
 
 Mask = NDArray[np.bool_]
 Quads = NDArray[np.float32]
+Box = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Line:
     """
 
     text: str
-    box: tuple[int, int, int, int]
+    box: Box
     score: float
     block: int = 0
 
@@ -74,9 +76,15 @@ class Reader:
         frame : uint8 RGB (H, W, 3); mask : bool (H, W) of the region, None for the whole frame
         at    : x, y in frame pixels; a line that covers it belongs to the region, too
         """
-        x0, y0, x1, y1 = _window(frame, mask)
-        picture, scale = _scaled(frame[y0:y1, x0:x1])
         hull = None if mask is None else _hull(mask)
+        lines = self._read(frame, _window(frame, mask), hull, at)
+        if not lines and at is not None:  # the mask may be no more than a part of a letter
+            lines = self._read(frame, _window(frame, mask, round(AROUND_POINT * min(frame.shape[:2]))), hull, at)
+        return _cut(lines)
+
+    def _read(self, frame: Pixels, window: Box, hull: Quads | None, at: Point | None) -> list[Line]:
+        x0, y0, x1, y1 = window
+        picture, scale = _scaled(frame[y0:y1, x0:x1])
         with self._lock:
             quads = self._find(picture)
             shown = (quads / scale + (x0, y0)).astype(np.float32)
@@ -86,7 +94,7 @@ class Reader:
             for block, members in enumerate(_blocks(shown[largest])):
                 chosen = [largest[one] for one in members]
                 lines += [replace(line, block=block) for line in self._recognise(picture, quads[chosen], shown[chosen])]
-        return _cut(lines)
+        return lines
 
     def _find(self, picture: Pixels) -> Quads:
         """Corners of the lines in a picture, clockwise from the top left, float32 (N, 4, 2)."""
@@ -109,14 +117,14 @@ class Reader:
         return [line for line in lines if line.score >= MIN_SCORE and any(map(str.isalnum, line.text))]
 
 
-def _window(frame: Pixels, mask: Mask | None) -> tuple[int, int, int, int]:
-    """The box of a mask with a margin, inside the frame."""
+def _window(frame: Pixels, mask: Mask | None, margin: int = MARGIN_PIXELS) -> Box:
+    """The box of a mask with a margin, inside the frame; the whole frame for no mask."""
     height, width = frame.shape[:2]
     box = None if mask is None else box_of(mask)
     if box is None:
         return 0, 0, width, height
     x0, y0, x1, y1 = box
-    across, down = (round(MARGIN_SHARE * side) + MARGIN_PIXELS for side in (x1 - x0, y1 - y0))
+    across, down = (round(MARGIN_SHARE * side) + margin for side in (x1 - x0, y1 - y0))
     return max(0, x0 - across), max(0, y0 - down), min(width, x1 + across), min(height, y1 + down)
 
 
@@ -148,7 +156,7 @@ def _belongs(quad: Quads, hull: Quads | None, at: Point | None) -> bool:
     return shared >= INSIDE_SHARE * cv2.contourArea(quad)
 
 
-def _box(quad: Quads) -> tuple[int, int, int, int]:
+def _box(quad: Quads) -> Box:
     (x0, y0), (x1, y1) = np.floor(quad.min(axis=0)), np.ceil(quad.max(axis=0))
     return int(x0), int(y0), int(x1), int(y1)
 
@@ -165,10 +173,10 @@ def _blocks(quads: Quads) -> list[list[int]]:
     near &= (gaps < 0).any(axis=2)
     for _ in range(len(quads).bit_length()):  # what is near to what is near
         near = near @ near
-    found = [np.flatnonzero(row) for row in np.unique(near, axis=0)]
-    found.sort(key=lambda members: (low[members, 1].min(), low[members, 0].min()))
     middles = turned.mean(axis=1)
-    return [_in_order(list(map(int, members)), middles, heights) for members in found]
+    blocks = [_in_order(np.flatnonzero(row).tolist(), middles, heights) for row in np.unique(near, axis=0)]
+    begins = {lines[0]: lines for lines in blocks}
+    return [begins[first] for first in _in_order(list(begins), middles, heights)]
 
 
 def _upright(quads: Quads) -> Quads:

@@ -60,7 +60,7 @@ class Written:
         """Things of the packs whose names were read, longest name first; sources say how they were found."""
         lines = [stems(hit.entity) for hit in record.hits]
         hits = [hit for hit in self._candidates(record) if _is_named(stems(hit.entity), lines)]
-        return [replace(hit, score=_sure(record), source="; ".join(filter(None, (READ, hit.source))))
+        return [replace(hit, score=_sure(record), source=f"{READ}; {hit.source or hit.pack}")
                 for hit in sorted(hits, key=lambda hit: -len(stems(hit.entity)))]
 
     def _known(self, record: SearchRecord) -> tuple[list[Hit], str]:
