@@ -27,6 +27,8 @@ CONNECTIONS = (
     Connection("web view", ("apps/web/",), "--web",
                "nobody: it listens, on this machine alone unless an address is given",
                "pictures and answers, to viewers"),
+    Connection("service manager", ("apps/service.py",), "a service manager that starts the glasses, as on a Jetson",
+               "that manager, on this machine", "ready, stopping, still alive, and how the camera is"),
     Connection("trials of the loop", ("apps/trials/",), "python -m pixsearch.apps.trials, for developers",
                "this machine alone", "rendered clips"),
     Connection("chat model", ("model/chat.py",), "eval crag-mm --judge, and the trace builder, for developers",

@@ -9,6 +9,7 @@ from typing import IO
 import click
 
 from pixsearch.apps.report import report
+from pixsearch.apps.service import Manager
 from pixsearch.contract.faults import Fault
 from pixsearch.edge.live import Answered, Failed, HealthChanged, Loop, Noticed, State, is_live
 
@@ -36,8 +37,9 @@ def run_live(loop: Loop, stop: threading.Event, seconds: float | None = None) ->
     if timer:
         timer.start()
     try:
-        with loop.subscribe(Answered, Failed, Noticed, HealthChanged) as events:
+        with loop.subscribe(Answered, Failed, Noticed, HealthChanged) as events, Manager() as manager:
             while not stop.is_set() and not _over(loop):
+                manager.look(loop)
                 if (event := events.get(0.2)) is not None:
                     _tell(event)
             while (event := events.get(0)) is not None:

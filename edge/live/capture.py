@@ -79,6 +79,11 @@ class Capture:
         self._shown = 0  # frames of a clip that have been: one that was cut off goes on there
         self._thread = threading.Thread(target=self._run, name="pixsearch-capture", daemon=True)
 
+    @property
+    def alive(self) -> bool:
+        """Whether it reads, or has read all that there is."""
+        return self._thread.is_alive() or self.state is State.ENDED
+
     def start(self) -> None:
         """Begin to read."""
         self._thread.start()

@@ -46,6 +46,7 @@ FRESH_S = 2.0  # how old the picture of a question may be
 FIRST_FRAME_S = 10.0  # how long a question waits for the camera
 WATCH_S = 0.25
 PACE_S = 1.0
+STANDSTILL = 2.0  # times the limit of a stuck engine, after which ending it did not help
 SETTLED_S = 3.0  # of streaming, before a rate is called usual
 
 
@@ -101,6 +102,12 @@ class Loop:
     def busy(self) -> bool:
         """Whether a question waits or is being answered."""
         return self._open > 0
+
+    @property
+    def alive(self) -> bool:
+        """Whether all threads go on: an answer or a perception that could not be ended in time is a standstill."""
+        running = all(thread.is_alive() for thread in self._threads) and self._capture.alive and self._sight.alive
+        return running and self._busy_s(time.monotonic()) < STANDSTILL * self.options.limits.stuck_engine_s
 
     @property
     def running_s(self) -> float:
@@ -189,13 +196,16 @@ class Loop:
 
     def _figures(self, now: float) -> Figures:
         storage = self.options.storage
-        began = [moment for moment in (self._sight.working_since, (self._answering or (None, None))[1]) if moment]
         return Figures(
             capture_fps=self._capture.rate.per_second(now), perceived_fps=self._sight.perceived.per_second(now),
             encoded_fps=self._sight.encoded.per_second(now), usual_fps=self._usual_fps,
-            overlay_ms=self._sight.overlay_ms(), busy_s=now - min(began) if began else 0.0,
+            overlay_ms=self._sight.overlay_ms(), busy_s=self._busy_s(now),
             disk_mb=psutil.disk_usage(str(storage)).free / MB if storage else None, hottest_c=hottest_c(),
             memory_mb=self._process.memory_info().rss / MB, level=self._pace.number)
+
+    def _busy_s(self, now: float) -> float:
+        began = [moment for moment in (self._sight.working_since, (self._answering or (None, None))[1]) if moment]
+        return now - min(began) if began else 0.0
 
     def _wanted_fps(self) -> float:
         return self._sight.wanted_fps()

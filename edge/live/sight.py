@@ -68,6 +68,11 @@ class Sight:
         if self._thread.ident is not None:
             self._thread.join(timeout)
 
+    @property
+    def alive(self) -> bool:
+        """Whether its thread runs."""
+        return self._thread.is_alive()
+
     def view(self) -> View | None:
         """The latest."""
         with self._lock:
