@@ -78,7 +78,7 @@ class Reader:
         """
         hull, box = (None, None) if mask is None else (_hull(mask), box_of(mask))
         lines, closer = self._read(frame, _window(frame, box), hull, at)
-        if not lines and closer is None and at is not None:  # the mask may be no more than a part of a letter
+        if not lines and at is not None:  # the mask may be no more than a part of a letter
             around = round(AROUND_POINT * min(frame.shape[:2]))
             lines, closer = self._read(frame, _window(frame, box, around), hull, at)
         if not lines and closer is not None:  # at another size, lines that ran together may part
