@@ -87,8 +87,8 @@ export: $(VENV)/export.stamp data  ## export the trained model and the everyday 
 	$(BIN)/python -m pixsearch.apps.everyday runs/nano-stage2 edge/bundles/nano-int8 -o index/packs/everyday.pxpack
 	$(BIN)/python -m pixsearch.apps.calibrate edge/bundles/nano-int8
 
-bench: $(VENV)/export.stamp  ## time every stage on this machine
-	$(BIN)/pixsearch model bench
+bench: $(VENV)/export.stamp  ## time every stage on this machine beside published networks; fails where one got slower
+	$(BIN)/pixsearch model bench --history runs/bench.jsonl --check
 
 bench-index: $(VENV)/dev.stamp data  ## a pack's search beside hnswlib, usearch and faiss, at 100,000 and 1,000,000 regions
 	$(BIN)/python -m pixsearch.apps.bench_index

@@ -1,19 +1,21 @@
-"""`model bench`: what each stage takes on this machine, beside its floor and a known peer."""
+"""`model bench`: what each stage takes on this machine, beside its floor and known peers."""
 
 import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable
 from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 import click
+import cv2
 import numpy as np
 
+from pixsearch.apps import bench_peers
+from pixsearch.apps.bench_peers import UNIT, Work, run_ms
 from pixsearch.apps.defaults import EVERYDAY_PACK, PHOTOS
-from pixsearch.apps.extras import needs_extra
+from pixsearch.apps.energy import open_meter
 from pixsearch.apps.floors import MS, Rates, floor_ms, folder_mb, machine, measure_rates
 from pixsearch.contract import graphs
 from pixsearch.contract.images import Pixels, read_image
@@ -22,7 +24,6 @@ from pixsearch.edge.answer import Answer
 from pixsearch.edge.assistant import Assistant, open_assistant
 from pixsearch.edge.embedder import BundleEmbedder
 from pixsearch.edge.language import Beginning, BundleLanguage
-from pixsearch.edge.sessions import open_session
 
 ROUNDS, WARM_UP = 20, 3
 ASKED = (
@@ -31,58 +32,78 @@ ASKED = (
     ("coffee.jpg", "What drink is this?"),
 )
 LITE0_MULTIPLY_ADDS = 407_000_000  # of EfficientNet-Lite0 at 224 pixels, as its authors state
-PEER = "efficientnet-lite0-fp32-224"
-PEER_FILE = Path("build/peers/efficientnet-lite0-fp32.onnx")
+FRAME_SIZE = (640, 480)  # pixels, of the frame that stages are timed on
 START_RUNS = 3
 
-Stages = dict[str, Callable[[], object]]
+PERCEPTION = "perception"
+PERCEPTION_PARTS = (graphs.VISION, graphs.MASK, graphs.REGION)  # what a frame takes until a thing in it is found
+ENERGY_ASKS = 6
+
+Stages = dict[str, Work]
+Times = dict[str, list[float]]
 
 
-def bench(bundle_folder: Path | None = None, rounds: int = ROUNDS) -> dict[str, Any]:
+def bench(bundle_folder: Path | None = None, rounds: int = ROUNDS, peers: bool = True) -> dict[str, Any]:
     """Time every stage, whole questions with one region search, and a fresh process. Progress goes to stderr.
 
-    Stages, questions and the peer take turns, so that a busy moment of the machine falls on all of them.
+    Stages, questions and the peer that they are compared with take turns, so that a busy moment of the machine falls
+    on all of them. peers : whether the other peers are timed too
     """
-    peer = _peer_file()
     rates = measure_rates()
     with open_assistant(bundle_folder, [EVERYDAY_PACK], budget=1) as assistant:
-        frames = [(read_image(PHOTOS / name), question) for name, question in ASKED]
-        work = {**_stages(assistant, *frames[0]), PEER: _peer(peer, assistant.bundle.threads)}
-        times, answers = _run(assistant, frames, work, rounds)
         bundle = assistant.bundle
-    peer_p50 = float(np.median(times[PEER]))
-    stages = {
-        name: {
-            **_percentiles(times[name]),
-            "floor_ms": round(_floor(name, bundle.folder, rates), 3),
-            "ratio": round(float(np.median(times[name])) / peer_p50, 2),
-        }
-        for name in work
-        if name != PEER
-    }
-    asked = [answer.timings.total for answer in answers]
+        frames = [(read_image(PHOTOS / name), question) for name, question in ASKED]
+        work = _stages(assistant, cv2.resize(frames[0][0], FRAME_SIZE).astype(np.uint8), frames[0][1])
+        unit = bench_peers.unit_work(bundle.threads)
+        times, answers = _run(assistant, frames, {**work, **({UNIT.name: unit} if unit else {})}, rounds)
+        times[PERCEPTION] = np.sum([times[part] for part in PERCEPTION_PARTS], axis=0).tolist()
+        work[PERCEPTION] = lambda: [work[part]() for part in PERCEPTION_PARTS]
+        others = bench_peers.time_others(work, bundle.threads) if peers else {}
+        energy = _energy(assistant, frames)
+    of_unit = times.pop(UNIT.name, None)
+    floors = {name: _floor(name, bundle.folder, rates) for name in times}
+    floors[PERCEPTION] = sum(floors[part] for part in PERCEPTION_PARTS)
     start_s, peak_mb = _fresh_process(bundle.folder)
-    step = float(np.median(times["language_step"]))
     return {
         "machine": machine(),
         "bundle": bundle.name,
         "threads": bundle.threads,
-        "stages": stages,
-        "ask": {
-            **_percentiles(asked),
-            "ratio": round(float(np.median(asked)) / peer_p50, 2),
-            "first_token_p50_ms": round(float(np.median([one.timings.first_token for one in answers])), 2),
-            "with_region_search": sum(any(s.box for s in one.searches) for one in answers) / len(answers),
+        "stages": {
+            name: {**_percentiles(values), "floor_ms": round(floors[name], 3), "ratio": _ratio(values, of_unit)}
+            for name, values in times.items()
         },
+        "ask": _asked(answers, of_unit),
         "decode": {
-            "tokens_per_s": round(MS / step, 1),
-            "floor_tokens_per_s": round(MS / _floor("language_step", bundle.folder, rates), 1),
+            "tokens_per_s": round(MS / float(np.median(times["language_step"])), 1),
+            "floor_tokens_per_s": round(MS / floors["language_step"], 1),
         },
         "start_to_answer_s": round(start_s, 2),
         "peak_mb": round(peak_mb, 1),
         "bundle_mb": round(folder_mb(bundle.folder), 1),
-        "peers": {PEER: {"p50_ms": round(peer_p50, 2), "ratio": 1.0}},
+        "energy": energy,
+        "peers": {**_unit_row(of_unit, times), **others},
     }
+
+
+def _asked(answers: list[Answer], of_unit: list[float] | None) -> dict[str, Any]:
+    total = [answer.timings.total for answer in answers]
+    return {
+        **_percentiles(total),
+        "ratio": _ratio(total, of_unit),
+        "first_token_p50_ms": round(float(np.median([one.timings.first_token for one in answers])), 2),
+        "with_region_search": sum(any(s.box for s in one.searches) for one in answers) / len(answers),
+    }
+
+
+def _ratio(values: list[float], of_unit: list[float] | None) -> float | None:
+    """How many times longer than the peer; None where it was not timed."""
+    return round(float(np.median(values)) / float(np.median(of_unit)), 4) if of_unit else None
+
+
+def _unit_row(of_unit: list[float] | None, times: Times) -> dict[str, dict[str, Any]]:
+    if of_unit is None:
+        return {}
+    return {UNIT.name: bench_peers.compared(of_unit, times[UNIT.beside], UNIT.beside, bench_peers.ORT)}
 
 
 def _stages(assistant: Assistant, frame: Pixels, question: str) -> Stages:
@@ -110,26 +131,34 @@ def _stages(assistant: Assistant, frame: Pixels, question: str) -> Stages:
 
 def _run(
     assistant: Assistant, frames: list[tuple[Pixels, str]], work: Stages, rounds: int
-) -> tuple[dict[str, list[float]], list[Answer]]:
+) -> tuple[Times, list[Answer]]:
     times: defaultdict[str, list[float]] = defaultdict(list)
     answers = []
     with click.progressbar(range(WARM_UP + rounds), label="rounds", file=sys.stderr) as bar:
         for number in bar:
-            frame, question = frames[number % len(frames)]
-            height, width = frame.shape[:2]
-            answer = assistant.ask(frame, question, point=(width / 2, height / 2))  # pointed at: it is cut out
-            taken = {name: _ms(stage) for name, stage in work.items()}
+            answer = _ask(assistant, *frames[number % len(frames)])
+            taken = {name: run_ms(stage) for name, stage in work.items()}
             if number >= WARM_UP:
                 answers.append(answer)
                 for name, value in taken.items():
                     times[name].append(value)
-    return times, answers
+    return dict(times), answers
 
 
-def _ms(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    work()
-    return MS * (time.perf_counter() - started)
+def _ask(assistant: Assistant, frame: Pixels, question: str) -> Answer:
+    """Pointed at the middle: something is cut out."""
+    height, width = frame.shape[:2]
+    return assistant.ask(frame, question, point=(width / 2, height / 2))
+
+
+def _energy(assistant: Assistant, frames: list[tuple[Pixels, str]]) -> dict[str, Any] | None:
+    """Joules of a question, idle power included; None where this machine does not tell."""
+    meter = open_meter()
+    if meter is None:
+        return None
+    asked = [frames[number % len(frames)] for number in range(ENERGY_ASKS)]
+    joules = meter.joules(lambda: [_ask(assistant, *one) for one in asked])
+    return {"source": meter.source, "joules_per_ask": round(joules / ENERGY_ASKS, 3)}
 
 
 def _percentiles(values: list[float]) -> dict[str, float]:
@@ -148,24 +177,6 @@ def _floor(stage: str, bundle: Path, rates: Rates) -> float:
     }
     size = sum(path.stat().st_size for path in bundle.glob(f"{graph}.onnx*"))
     return floor_ms(rates, size, int(sums.get(graph, 0)))
-
-
-def _peer(path: Path, threads: int) -> Callable[[], object]:
-    session = open_session(path, threads=threads)
-    pixels = np.zeros((1, 3, CROP_PIXELS, CROP_PIXELS), dtype=np.float32)
-    feeds = {name: pixels for name in session.inputs}
-    return lambda: session.run(feeds)
-
-
-@needs_extra("export")
-def _peer_file() -> Path:
-    """The peer's graph, exported once from its published weights."""
-    if not PEER_FILE.is_file():
-        from pixsearch.export.peers import export_efficientnet
-
-        PEER_FILE.parent.mkdir(parents=True, exist_ok=True)
-        export_efficientnet(PEER_FILE)
-    return PEER_FILE
 
 
 def _fresh_process(bundle: Path) -> tuple[float, float]:

@@ -27,6 +27,7 @@ from pixsearch.edge.listener import SILENT, Listener, Stopped
 from pixsearch.edge.perception import Perception
 from pixsearch.edge.retrieval import Retriever
 from pixsearch.edge.stopwatch import Stopwatch
+from pixsearch.index.hits import Hit
 from pixsearch.index.pack import Pack
 from pixsearch.index.search import Library
 
@@ -56,7 +57,8 @@ class Assistant:
     def ask(self, frame: NDArray[np.uint8], question: str, point: Sequence[float] | None = None,
             box: Sequence[float] | None = None, budget: int | None = None,
             perception: Perception | None = None, history: Sequence[Turn] = (),
-            modalities: Collection[Modality] = frozenset(Modality), listener: Listener = SILENT) -> Answer:
+            modalities: Collection[Modality] = frozenset(Modality), listener: Listener = SILENT,
+            known: Sequence[Hit] = ()) -> Answer:
         """Answer a question about a frame.
 
         frame      : uint8 RGB, shape (H, W, 3)
@@ -66,6 +68,7 @@ class Assistant:
         history    : earlier turns about it, oldest first
         modalities : what may be searched with
         listener   : hears words and searches while the answer is made, and may stop it
+        known      : hits that come first in every search, such as things whose names were read
         Raises Fault for a question, point or box that cannot be used, and Stopped.
         """
         question = check_question(question)
@@ -77,6 +80,7 @@ class Assistant:
             with watch.measure("vision"):
                 perception = self.perceive(frame)
         search = self._retriever(perception, question, at, inside, watch)
+        search.known = tuple(known)
         with watch.measure("language"):
             tokenizer = self.bundle.tokenizer
             machine = self._machine(self._budget if budget is None else budget, modalities)

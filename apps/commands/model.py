@@ -5,7 +5,9 @@ from typing import Any
 
 import click
 
+from pixsearch.apps import bench_history
 from pixsearch.apps.bench import ROUNDS, bench
+from pixsearch.apps.bench_peers import UNIT
 from pixsearch.apps.console import PATH, json_option, print_json
 from pixsearch.apps.eval_photos import read_photo_questions
 from pixsearch.apps.extras import needs_extra
@@ -55,14 +57,29 @@ def verify(folder: Path | None) -> None:
     show_default=True,
     help="How often each stage runs.",
 )
+@click.option("--peers/--no-peers", default=True, show_default=True, help="Time published networks beside it.")
+@click.option("--history", type=PATH, help="Add the figures to this file, one JSON object a line.")
+@click.option("--check", is_flag=True, help="End with 1 where a stage got slower than the history says it was.")
+@click.option("--factor", type=click.FloatRange(min=1), default=bench_history.FACTOR, show_default=True,
+              help="Times its usual ratio to EfficientNet-Lite0 that a stage may take.")
 @json_option
-def bench_command(folder: Path | None, rounds: int, as_json: bool) -> None:
+def bench_command(folder: Path | None, rounds: int, peers: bool, history: Path | None, check: bool, factor: float,
+                  as_json: bool) -> None:
     """Time every stage of a bundle on this machine; the shipped one unless FOLDER is given."""
-    result = bench(folder, rounds)
+    if check and history is None:
+        raise click.UsageError("--check compares with a history: give --history FILE")
+    earlier = bench_history.read_history(history) if history else []
+    result = bench(folder, rounds, peers)
     if as_json:
         print_json(result)
     else:
         _show(result)
+    if history:
+        entry = bench_history.entry_of(result, folder or default_bundle())
+        remark = bench_history.check(entry, earlier, UNIT.name, factor) if check else None
+        if remark:
+            click.echo(remark, err=True)
+        bench_history.append_entry(history, entry)
 
 
 @model.command()
@@ -130,15 +147,19 @@ def calibration_photos() -> list[Path]:
 
 def _show(result: dict[str, Any]) -> None:
     click.echo(f"{result['machine']}; {result['bundle']}, {result['threads']} threads")
-    click.echo(f"{'stage':<18}{'p50 ms':>9}{'p95 ms':>9}{'floor':>9}{'x peer':>9}")
+    click.echo(f"{'stage':<24}{'p50 ms':>9}{'p95 ms':>9}{'floor':>9}{'x Lite0':>9}")
     for name, row in {**result["stages"], "ask": result["ask"]}.items():
         floor = f"{row['floor_ms']:.2f}" if "floor_ms" in row else ""
-        click.echo(f"{name:<18}{row['p50_ms']:>9.1f}{row['p95_ms']:>9.1f}{floor:>9}{row['ratio']:>9.1f}")
+        ratio = "" if row["ratio"] is None else f"{row['ratio']:.2f}"
+        click.echo(f"{name:<24}{row['p50_ms']:>9.1f}{row['p95_ms']:>9.1f}{floor:>9}{ratio:>9}")
     for name, peer in result["peers"].items():
-        click.echo(f"{name:<18}{peer['p50_ms']:>9.1f}")
+        click.echo(f"{name:<28}{peer['p50_ms']:>9.1f} ms, {peer['ratio']:.1f} times {peer['beside']} "
+                   f"({peer['beside_p50_ms']:.1f} ms in the same turns); {peer['runtime']}")
+    energy = result["energy"]
     click.echo(
         f"first token {result['ask']['first_token_p50_ms']:.0f} ms, "
         f"{result['decode']['tokens_per_s']:.0f} tokens/s, "
         f"start to answer {result['start_to_answer_s']:.1f} s, peak {result['peak_mb']:.0f} MB, "
-        f"bundle {result['bundle_mb']:.0f} MB"
+        f"bundle {result['bundle_mb']:.0f} MB, "
+        + (f"{energy['joules_per_ask']:.2f} J a question ({energy['source']})" if energy else "energy not readable")
     )
