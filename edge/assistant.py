@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixsearch.contract.abstention import UNKNOWN, is_abstention
+from pixsearch.contract.articles import agree_articles
 from pixsearch.contract.faults import Fault
 from pixsearch.contract.grammar import Modality, Text, Trace, render
 from pixsearch.contract.machine import DEFAULT_BUDGET, TraceMachine
@@ -161,9 +162,9 @@ def _teller(listener: Listener) -> Callable[[Trace], None]:
 
 
 def spoken(trace: Trace) -> str:
-    """The words of a trace without its searches, with tidy spaces."""
+    """The words of a trace without its searches, with tidy spaces and articles."""
     words = " ".join(" ".join(segment.text for segment in trace if isinstance(segment, Text)).split())
-    return _SPACE_BEFORE_STOP.sub(r"\1", words)
+    return agree_articles(_SPACE_BEFORE_STOP.sub(r"\1", words))
 
 
 def unsure_answer(searches: Sequence[SearchRecord], likely: float) -> str:
