@@ -39,7 +39,7 @@ Box = tuple[int, int, int, int]
 class Line:
     """One line that was read.
 
-    text  : printable characters on one line, at most 120; at least one letter or digit
+    text  : printable characters on one line, at most 120; at least one letter or digit of ours, or two of any
     box   : x0, y0, x1, y1 in frame pixels, right and bottom exclusive
     score : how sure the reader is, 0..1
     block : number of the block of lines next to each other, such as one sign, that it belongs to
@@ -118,7 +118,13 @@ class Reader:
         said = self._engine.recognize_txt(upright)
         lines = [Line(plain(unicodedata.normalize("NFKC", text))[:MAX_LINE_CHARS].strip(), _box(quad), float(score))
                  for text, score, quad in zip(said.txts, said.scores, shown, strict=True)]
-        return [line for line in lines if line.score >= MIN_SCORE and any(map(str.isalnum, line.text))]
+        return [line for line in lines if line.score >= MIN_SCORE and _has_words(line.text)]
+
+
+def _has_words(text: str) -> bool:
+    """Whether a line has more in it than one sign that a plain shape may be taken for, such as a square for 口."""
+    letters = [letter for letter in text if letter.isalnum()]
+    return len(letters) > 1 or any(map(str.isascii, letters))
 
 
 def _window(frame: Pixels, box: Box | None, margin: int = MARGIN_PIXELS) -> Box:
