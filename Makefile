@@ -42,6 +42,10 @@ $(VENV)/core.stamp: $(SOURCES)
 	$(INSTALL) .
 	@touch $@
 
+$(VENV)/speech.stamp: $(VENV)/core.stamp
+	$(INSTALL) '.[speech]'
+	@touch $@
+
 $(VENV)/train.stamp: $(VENV)/core.stamp
 	$(INSTALL) '.[train]'
 	@touch $@
@@ -57,7 +61,7 @@ $(VENV)/dev.stamp: $(VENV)/core.stamp
 
 .venv: $(VENV)/core.stamp  ## make the environment with what a device needs, no torch
 
-demo: $(VENV)/core.stamp  ## ask shipped photographs and a clip; writes demo/answers.html and demo/glasses.mp4
+demo: $(VENV)/speech.stamp  ## ask shipped photographs and a clip; writes demo/answers.html and demo/glasses.mp4
 	$(BIN)/python -m pixsearch.apps.demo --output demo
 
 test: $(VENV)/dev.stamp drawing browser  ## install the dev extras and run all tests

@@ -18,6 +18,7 @@ from pixsearch.edge.bundle import Bundle
 from pixsearch.edge.companion import Companion
 from pixsearch.edge.embedder import BundleEmbedder
 from pixsearch.edge.memories import Memories
+from pixsearch.edge.reading import Reader
 from pixsearch.index.memory import MemoryLimits, MemoryPack
 from pixsearch.index.memory_store import PLAIN, Engine, is_encrypted
 
@@ -35,7 +36,7 @@ def memory_option(function: Function) -> Function:
 
 def open_companion(assistant: Assistant, memory: Path | None = None, no_memory: bool = False,
                    cloud: str | None = None, cloud_model: str | None = None, *, new: bool = True) -> Companion:
-    """An assistant with the wearer's memory and the server that may be asked; it closes the assistant, too.
+    """An assistant with the wearer's memory, a reader and the server that may be asked; it closes the assistant, too.
 
     new : whether a memory is made where there is none. Raises Fault; the assistant is closed then.
     """
@@ -47,7 +48,8 @@ def open_companion(assistant: Assistant, memory: Path | None = None, no_memory: 
     except BaseException:
         assistant.close()
         raise
-    return Companion(assistant, Memories(pack, assistant.bundle) if pack is not None else None, elsewhere)
+    memories = Memories(pack, assistant.bundle) if pack is not None else None
+    return Companion(assistant, memories, elsewhere, needs_extra("ocr")(Reader))
 
 
 def open_memory(folder: Path, bundle: Bundle) -> MemoryPack:

@@ -14,6 +14,8 @@ from pixsearch.apps.floors import machine
 from pixsearch.apps.glasses import run_clip
 from pixsearch.apps.page import Asked, render_page
 from pixsearch.apps.report import report
+from pixsearch.apps.voice import open_speech
+from pixsearch.contract.faults import Fault
 from pixsearch.contract.files import write_atomic
 from pixsearch.contract.images import read_image
 from pixsearch.edge.assistant import Assistant, open_assistant
@@ -49,9 +51,14 @@ def _ask_photo(assistant: Assistant, row: dict[str, object]) -> Asked:
 
 
 def _ask_clip(assistant: Assistant, video: Path) -> list[Asked]:
+    try:
+        speech = open_speech()
+    except Fault as fault:
+        click.echo(f"{video.name} is silent: {fault}", err=True)
+        speech = None
     camera, questions = open_camera(str(CLIP)), read_clip_questions(CLIP_QUESTIONS)
     with click.progressbar(length=camera.frames or 0, label="clip", file=sys.stderr) as bar:
-        answers = run_clip(assistant, camera, questions, record=video, on_frame=lambda: bar.update(1))
+        answers = run_clip(assistant, camera, questions, record=video, speech=speech, on_frame=lambda: bar.update(1))
     asked = [
         Asked(f"{CLIP.name} at {one.asked.second:g} s", one.asked.question, one.frame, one.answer)
         for one in answers

@@ -8,6 +8,7 @@ from pathlib import Path
 from pixsearch.apps.clip_questions import ClipQuestion
 from pixsearch.apps.overlay import Mask, draw_answer_with_mask, readable_size
 from pixsearch.apps.video import recording
+from pixsearch.apps.voice import said_of
 from pixsearch.contract.faults import Fault
 from pixsearch.contract.images import Pixels
 from pixsearch.edge.answer import Answer
@@ -16,6 +17,7 @@ from pixsearch.edge.inputs import check_point
 from pixsearch.edge.live.camera import Camera
 from pixsearch.edge.perception import Perception
 from pixsearch.edge.tracking import RegionTracker
+from pixsearch.edge.voice.speech import Speech
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ def run_clip(
     questions: Sequence[ClipQuestion],
     *,
     record: Path | None = None,
+    speech: Speech | None = None,
     seconds: float | None = None,
     on_answer: Callable[[ClipAnswer], None] = lambda _: None,
     on_frame: Callable[[], None] = lambda: None,
@@ -62,6 +65,7 @@ def run_clip(
     """Show a clip to the assistant and ask it each question on the frame of its moment.
 
     record  : MP4 to write, at the clip's own speed; it appears whole, or not at all
+    speech  : says the answers in that recording
     seconds : of the clip to show; all of it unless given
     Raises Fault for a point outside the frame before anything is asked, and when no question came in time.
     """
@@ -83,6 +87,8 @@ def run_clip(
                 answer = assistant.ask(frame, one.question, point=one.point, perception=perception)
                 pinned = _Pinned(assistant, ClipAnswer(one, answer, frame))
                 answers.append(pinned.given)
+                if recorder and speech:
+                    recorder.say(speech.say(said_of(answer)))
                 on_answer(pinned.given)
             if recorder:
                 recorder.write(pinned.draw(frame) if pinned else readable_size(frame))

@@ -2,25 +2,29 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
 
+from pixsearch.apps.soundtrack import Soundtrack, add_sound
 from pixsearch.contract.faults import Fault
 from pixsearch.contract.files import sync_directory
 from pixsearch.contract.images import Pixels
+from pixsearch.edge.voice.audio import Samples
 
 CODEC = "mp4v"
 
 
 class Recorder:
-    """Writes RGB frames of one size to an opened file."""
+    """Writes RGB frames of one size to an opened file, and what is spoken meanwhile."""
 
     def __init__(self, path: Path, fps: float) -> None:
         self._path, self._fps = path, fps
         self._writer: cv2.VideoWriter | None = None
+        self._frames = 0
+        self._sound = Soundtrack()
 
     def write(self, frame: Pixels) -> None:
         """Add a frame, uint8 RGB (H, W, 3). Raises Fault when this build of OpenCV cannot write MP4."""
@@ -35,11 +39,22 @@ class Recorder:
                     remedy="install opencv-python-headless from PyPI",
                 )
         self._writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+        self._frames += 1
+
+    def say(self, pieces: Iterable[Samples]) -> None:
+        """Speech at 24 kHz from the next frame on; it ends what is said before."""
+        self._sound.say(self._frames / self._fps, pieces)
 
     def close(self) -> None:
-        """Finish the file."""
+        """Finish the pictures."""
         if self._writer is not None:
             self._writer.release()
+
+    def finish(self) -> None:
+        """Finish the file, with its sound. Raises Fault when this file cannot take any."""
+        self.close()
+        if len(sound := self._sound.samples(self._frames / self._fps)):
+            add_sound(self._path, sound)
 
 
 @contextmanager
@@ -50,7 +65,7 @@ def recording(path: Path, fps: float) -> Iterator[Recorder]:
     temporary, recorder = Path(name), Recorder(Path(name), fps)
     try:
         yield recorder
-        recorder.close()
+        recorder.finish()
         temporary.chmod(0o644)
         with temporary.open("rb") as stream:
             os.fsync(stream.fileno())

@@ -17,6 +17,7 @@ from pixsearch.edge.voice.events import Replied, StateChanged, Unanswered, Under
 from pixsearch.edge.voice.portaudio import PortAudioLoudspeaker, PortAudioMicrophone
 from pixsearch.edge.voice.session import Session, Wake
 from pixsearch.edge.voice.sound_files import FileLoudspeaker, SoundMicrophone
+from pixsearch.edge.voice.speech import Speech
 from pixsearch.edge.voice.wake import WORDS, WakeWord
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -67,6 +68,14 @@ def listen(loop: Loop, wake: str = DEFAULT_WORD, microphone: str | None = None, 
             opened.enter_context(closing(spoken))
         yield opened.enter_context(Session(heard, spoken, loop.ask, said_of, tell, engines=_engines(), wake=word,
                                            begin=Wake.WORD if word else Wake(wake)))
+
+
+@needs_extra("speech")
+def open_speech() -> Speech:
+    """A voice for recorded videos. Raises Fault when the extra is missing."""
+    import lameenc  # noqa: F401
+
+    return Speech()
 
 
 _engines = needs_extra("voice")(Engines)

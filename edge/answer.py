@@ -10,6 +10,8 @@ from pixsearch.contract.grammar import Modality, Search, parse
 from pixsearch.edge.perception import Segment
 from pixsearch.index.hits import Hit
 
+READ = "read from the picture"  # the source of a hit that is a line of text
+
 
 @dataclass(frozen=True)
 class Timings:
@@ -61,6 +63,11 @@ class SearchRecord:
             raise ValueError(f"a {self.modality} search with query {self.query!r}")
         if (self.mask is None) != (self.box is None) or (self.mask and self.modality is not Modality.REGION):
             raise ValueError(f"a {self.modality} search with mask {self.mask is not None} and box {self.box}")
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether its hits are what is written there: words of others, and no names of things."""
+        return bool(self.hits) and self.hits[0].source == READ
 
     def as_json(self) -> dict[str, Any]:
         """The search as `ask --json` prints it."""

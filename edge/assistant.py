@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixsearch.contract.abstention import UNKNOWN, is_abstention
+from pixsearch.contract.articles import agree_articles
 from pixsearch.contract.faults import Fault
 from pixsearch.contract.grammar import Modality, Text, Trace, render
 from pixsearch.contract.machine import DEFAULT_BUDGET, TraceMachine
@@ -27,6 +28,7 @@ from pixsearch.edge.listener import SILENT, Listener, Stopped
 from pixsearch.edge.perception import Perception
 from pixsearch.edge.retrieval import Retriever
 from pixsearch.edge.stopwatch import Stopwatch
+from pixsearch.index.hits import Hit
 from pixsearch.index.pack import Pack
 from pixsearch.index.search import Library
 
@@ -56,7 +58,8 @@ class Assistant:
     def ask(self, frame: NDArray[np.uint8], question: str, point: Sequence[float] | None = None,
             box: Sequence[float] | None = None, budget: int | None = None,
             perception: Perception | None = None, history: Sequence[Turn] = (),
-            modalities: Collection[Modality] = frozenset(Modality), listener: Listener = SILENT) -> Answer:
+            modalities: Collection[Modality] = frozenset(Modality), listener: Listener = SILENT,
+            known: Sequence[Hit] = ()) -> Answer:
         """Answer a question about a frame.
 
         frame      : uint8 RGB, shape (H, W, 3)
@@ -66,6 +69,7 @@ class Assistant:
         history    : earlier turns about it, oldest first
         modalities : what may be searched with
         listener   : hears words and searches while the answer is made, and may stop it
+        known      : hits that come first in every search, such as things whose names were read
         Raises Fault for a question, point or box that cannot be used, and Stopped.
         """
         question = check_question(question)
@@ -77,6 +81,7 @@ class Assistant:
             with watch.measure("vision"):
                 perception = self.perceive(frame)
         search = self._retriever(perception, question, at, inside, watch)
+        search.known = tuple(known)
         with watch.measure("language"):
             tokenizer = self.bundle.tokenizer
             machine = self._machine(self._budget if budget is None else budget, modalities)
@@ -157,9 +162,9 @@ def _teller(listener: Listener) -> Callable[[Trace], None]:
 
 
 def spoken(trace: Trace) -> str:
-    """The words of a trace without its searches, with tidy spaces."""
+    """The words of a trace without its searches, with tidy spaces and articles."""
     words = " ".join(" ".join(segment.text for segment in trace if isinstance(segment, Text)).split())
-    return _SPACE_BEFORE_STOP.sub(r"\1", words)
+    return agree_articles(_SPACE_BEFORE_STOP.sub(r"\1", words))
 
 
 def unsure_answer(searches: Sequence[SearchRecord], likely: float) -> str:

@@ -129,7 +129,8 @@ class Cloud:
     def _request(self, frame: Pixels, question: str, answer: Answer) -> Request:
         mask = next((record.mask for record in reversed(answer.searches) if record.mask), None)
         items = [EvidenceItem(hit.entity, {"kind": hit.kind, **hit.fact_map} if hit.kind else hit.fact_map, None, "")
-                 for record in answer.searches for hit in record.hits[:MAX_HITS] if hit.pack not in self._private]
+                 for record in answer.searches if not record.is_reading
+                 for hit in record.hits[:MAX_HITS] if hit.pack not in self._private]
         return Request(question, frame, decode_mask(mask) if mask and self.settings.picture else None,
                        format_evidence(items, question) if self.settings.evidence else "")
 

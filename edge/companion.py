@@ -3,7 +3,7 @@
 It has the assistant's interface, so that whatever asks an assistant can ask a companion.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
@@ -25,7 +25,9 @@ from pixsearch.edge.intents import Want, intent_of
 from pixsearch.edge.memories import Memories
 from pixsearch.edge.outline import deepest_point
 from pixsearch.edge.perception import Perception
+from pixsearch.edge.reading import Reader
 from pixsearch.edge.recall import Recall
+from pixsearch.edge.written import Written
 from pixsearch.index.search import Library
 
 if TYPE_CHECKING:
@@ -39,11 +41,16 @@ OF_MEMORY = (Want.REMEMBER, Want.SAID, Want.WHERE, Want.FORGET, Want.LIST)
 class Companion:
     """Answers questions as an assistant does, and what `intents.py` knows besides."""
 
-    def __init__(self, assistant: Assistant, memories: Memories | None = None, cloud: "Cloud | None" = None) -> None:
-        """memories : mounted beside the assistant's packs, and closed with them"""
+    def __init__(self, assistant: Assistant, memories: Memories | None = None, cloud: "Cloud | None" = None,
+                 open_reader: Callable[[], Reader] = Reader) -> None:
+        """memories : mounted beside the assistant's packs, and closed with them
+
+        open_reader : called when something is to be read for the first time; may raise Fault
+        """
         self.assistant, self.memories, self.cloud = assistant, memories, cloud
         self.conversation = Conversation()
         self._recall = Recall(assistant, memories, self.conversation) if memories else None
+        self._written = Written(assistant, self.conversation, open_reader)
         if memories:
             assistant.library = Library([*assistant.library.packs, memories.pack])
 
@@ -64,7 +71,7 @@ class Companion:
     def ask(self, frame: NDArray[np.uint8], question: str, point: Sequence[float] | None = None,
             box: Sequence[float] | None = None, *, perception: Perception | None = None,
             history: Sequence[Turn] = (), **options: Any) -> Answer:
-        """Answer, remember, recall or forget; see `Assistant.ask`.
+        """Answer, read, remember, recall or forget; see `Assistant.ask`.
 
         Without a `history`, what "it" or "the first one" means is taken from the conversation and found in the frame.
         """
@@ -76,6 +83,8 @@ class Companion:
             return asked.reply("All right.")
         if want in (Want.ASK_CLOUD, Want.ALLOW_CLOUD, Want.FORBID_CLOUD):
             return self._about_cloud(asked)
+        if want in self._written.wants:
+            return self._written.answer(asked)
         if self._recall is None and want in OF_MEMORY:
             return asked.reply(NO_MEMORY, sure=0.0, abstained=True)
         if self._recall and want in self._recall.wants and (answer := self._recall.answer(asked)):
@@ -85,6 +94,8 @@ class Companion:
     def _answer(self, asked: Asked, history: Sequence[Turn]) -> Answer:
         pointing = asked.point is not None or asked.box is not None
         meant = None if pointing or history else self.conversation.meant(asked.question)
+        if meant and meant.reading and (known := self._written.named(meant.reading)):
+            asked.options["known"] = known
         perception = asked.perceived(self.perceive)
         answer = self._about(meant, asked) if meant else None
         if answer is None:

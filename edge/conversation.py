@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pixsearch.contract.images import Pixels
-from pixsearch.edge.answer import Answer
+from pixsearch.edge.answer import Answer, SearchRecord
 from pixsearch.edge.outline import deepest_point
 from pixsearch.edge.perception import Perception, Segment
 from pixsearch.edge.retrieval import TRUSTED_MASK
@@ -47,8 +47,13 @@ class Spoken:
     def entity(self) -> str | None:
         """The thing that was named in the answer."""
         said = self.answer.answer.casefold()
-        names = (hit.entity for record in self.answer.searches for hit in record.hits)
+        names = (hit.entity for record in self.answer.searches if not record.is_reading for hit in record.hits)
         return next((name for name in names if name.casefold() in said), None)
+
+    @property
+    def reading(self) -> SearchRecord | None:
+        """What was read of it."""
+        return next((record for record in self.answer.searches if record.is_reading), None)
 
 
 class Conversation:
@@ -93,7 +98,7 @@ class Conversation:
             return first[next(name for name in names if name != named[-1].entity)]
         if not refers_back(question):
             return None
-        return next((turn for turn in reversed(self.turns) if turn.segment or turn.entity), None)
+        return next((turn for turn in reversed(self.turns) if turn.segment or turn.entity or turn.reading), None)
 
 
 def named(question: str, name: str) -> str:

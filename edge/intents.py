@@ -19,6 +19,8 @@ class Want(StrEnum):
     FIND = "find"                    # "where are my keys?", which may be in view
     FORGET = "forget"                # "forget my keys"
     LIST = "list"                    # "what do you remember?"
+    READ = "read"                    # "what does the sign on the left say?"
+    LOOK_UP = "look up"              # "look up what it says"
     ASK_CLOUD = "ask cloud"          # "ask the cloud"
     ALLOW_CLOUD = "allow cloud"      # "you may ask the cloud from now on"
     FORBID_CLOUD = "forbid cloud"    # "keep it on the device"
@@ -46,6 +48,11 @@ _KEEP = r"(?:remember|memori[sz]e|save|note down|note|make a note|take a note|wr
 _IS = r"(?:it is|it's|its|this is|that is|that's|these are|those are|they are|they're|i call (?:it|this|that))"
 _REMEMBERED = r"(?:say|tell you|said|told you|note|noted|write|teach you|ask you to remember|have you remember)"
 _SEEN = r"(?:see|saw|put|left|leave|have|had|place|placed|park|parked|lay|store|stored|keep|seen|spot|notice)"
+_WRITING = r"(?:text|words|writing|letters|letterings?|inscription|caption)"
+_WRITTEN = r"(?:written|printed|painted|engraved|inscribed|to be read)"
+_ON_IT = rf"(?:(?:on|in|at|under|above) (?:{_THIS}|(?P<thing>.+))|here|there)"
+_SAYS = (rf"what (?:{_THIS}|(?P<thing>.+?)) (?:says|say|reads)(?: here| there)?",
+         rf"what (?:it says|is {_WRITTEN}|stands) {_ON_IT}", rf"the {_WRITING}(?: {_ON_IT})?")
 _CLOUD = r"(?:cloud|server|internet|big model|remote model|online model)"
 
 # The first that fits the whole utterance decides. Groups: `words` to remember, `thing` that is meant.
@@ -80,6 +87,15 @@ _GRAMMAR: Sequence[tuple[Want, str]] = (
                  r"(?P<thing>.+?)(?: (?:last|down))?"),
     (Want.FIND, r"(?:where (?:is|are|'s|did you (?:last )?see)|where's|where're|have you seen|did you see|find|"
                 r"i (?:can't|cannot) find|i (?:have )?lost|i'm looking for) my (?P<thing>.+)"),
+    *((Want.LOOK_UP, rf"(?:look up|search(?: for)?|find out about) {says}") for says in _SAYS),
+    *((Want.READ, rf"(?:read(?: me| out| aloud)?|tell me|show me) {says}(?: (?:out|aloud|out loud|to me))*")
+      for says in _SAYS),
+    (Want.READ, rf"read(?: out| aloud)? (?:{_THIS}|(?P<thing>(?:the|that|this|these|those|my) .+?))"
+                r"(?: (?:out|aloud|out loud|to me|here|there))*"),
+    (Want.READ, rf"what (?:do|does) (?:{_THIS}|(?P<thing>.+?)) (?:say|read)(?: (?:here|there|exactly))*"),
+    (Want.READ, rf"what does it say {_ON_IT}"),
+    (Want.READ, rf"what(?: is|'s| stands)(?: it)? {_WRITTEN}(?: {_ON_IT})?"),
+    (Want.READ, rf"what(?: is| are|'s) the {_WRITING}(?: {_ON_IT})?"),
     (Want.REMEMBER, rf"{_KEEP}(?: that)?[,:;.]? (?:{_THIS}|where (?:i am|we are))(?: (?:for me|for later|here))?"),
     (Want.REMEMBER, rf"{_KEEP}(?: that| down)?[,:;.]? (?P<words>{_IS} .+)"),
     (Want.REMEMBER, rf"{_KEEP}(?: that)?[,:;.]? {_THIS}(?: here)?(?:[,:;.]+ | (?:as|because|and that|since) | )"

@@ -12,12 +12,11 @@ from pixsearch.contract.masks import box_of, encode_mask
 from pixsearch.edge.answer import Answer, Recollection, SearchRecord
 from pixsearch.edge.asked import Asked
 from pixsearch.edge.assistant import Assistant
-from pixsearch.edge.conversation import Conversation, find_again
-from pixsearch.edge.inputs import check_box, check_point
+from pixsearch.edge.conversation import Conversation
 from pixsearch.edge.intents import Want, name_of
 from pixsearch.edge.memories import Memories, spoken_time
-from pixsearch.edge.perception import Segment
-from pixsearch.edge.retrieval import HITS, TRUSTED_MASK
+from pixsearch.edge.regions import region_meant
+from pixsearch.edge.retrieval import HITS
 from pixsearch.index.hits import Hit
 
 WHAT = "What is this?"  # asked of the model, to find the thing that "remember this" means
@@ -108,7 +107,7 @@ class Recall:
         """A search of the memory with the thing in view, and that thing's vector."""
         perception = asked.perceived(self._assistant.perceive)
         with asked.watch.measure("mask"):
-            segment = self._region(asked)
+            segment = region_meant(asked, self._assistant, self._conversation.region(), WHAT)
         cut = None if segment is None or segment.is_whole_frame else segment
         with asked.watch.measure("region"):
             vector = perception.region_vector(cut.mask) if cut else perception.frame_vector()
@@ -119,24 +118,6 @@ class Recall:
             return SearchRecord(Modality.REGION, None, None, None, tuple(hits[:HITS]), None, None, evidence), vector
         return SearchRecord(Modality.REGION, None, encode_mask(cut.mask), box_of(cut.mask), tuple(hits[:HITS]), cut.iou,
                             None, evidence, cut), vector
-
-    def _region(self, asked: Asked) -> Segment | None:
-        """Where it points, or what was spoken of before, or what the model takes "this" for, or the middle."""
-        perception = asked.perceived(self._assistant.perceive)
-        height, width = asked.frame.shape[:2]
-        no_words = np.zeros((0, self._assistant.bundle.dimensions.width), np.float32)
-        if asked.point is not None or asked.box is not None:
-            at = None if asked.point is None else check_point(asked.point, height, width)
-            inside = None if asked.box is None else check_box(asked.box, height, width)
-            return perception.look_closer(perception.segment(no_words, at, inside))
-        before = self._conversation.region()
-        if before is not None and (found := find_again(before, perception)) is not None:
-            return perception.look_closer(found)
-        answer = self._assistant.ask(asked.frame, WHAT, perception=perception)
-        if found := next((one.segment for one in reversed(answer.searches) if one.segment and one.mask), None):
-            return found
-        middle = perception.segment(no_words, (width / 2, height / 2))
-        return middle if middle.iou >= TRUSTED_MASK else None
 
 
 def mention(kept: Recollection) -> str:

@@ -1,5 +1,7 @@
 """The back end of a search: from what the model asks for to evidence, with a record of how it was found."""
 
+from collections.abc import Sequence
+
 from pixsearch.contract.evidence import EvidenceItem, format_evidence
 from pixsearch.contract.grammar import Modality
 from pixsearch.contract.masks import box_of, encode_mask
@@ -26,6 +28,7 @@ class Retriever:
         self._bundle, self._library, self._perception = bundle, library, perception
         self._question, self._point, self._box, self._stopwatch = question, point, box, stopwatch
         self.records: list[SearchRecord] = []
+        self.known: tuple[Hit, ...] = ()  # what is known to be meant, before anything is searched: it comes first
 
     def __call__(self, request: SearchRequest) -> str:
         """Search; returns the evidence."""
@@ -63,7 +66,7 @@ class Retriever:
         with self._stopwatch.measure("region"):
             vector = self._perception.frame_vector() if mask is None else self._perception.region_vector(mask)
         with self._stopwatch.measure("search"):
-            return self._library.search_vectors(vector, k=HITS)
+            return self._after_known(self._library.search_vectors(vector, k=HITS))
 
     def _image(self, request: SearchRequest) -> SearchRecord:
         return self._without_mask(request, self._hits_of_frame())
@@ -72,7 +75,7 @@ class Retriever:
         with self._stopwatch.measure("region"):
             vector = self._perception.frame_vector()
         with self._stopwatch.measure("search"):
-            return self._library.search_vectors(vector, IMAGE_VIEWS, HITS)
+            return self._after_known(self._library.search_vectors(vector, IMAGE_VIEWS, HITS))
 
     def _text(self, request: SearchRequest) -> SearchRecord:
         return self._without_mask(request, self._hits_of_words(request.query or ""))
@@ -80,7 +83,11 @@ class Retriever:
     def _hits_of_words(self, query: str) -> list[Hit]:
         with self._stopwatch.measure("search"):
             vector = BundleEmbedder(self._bundle).text(query)
-            return self._library.search_text(query, vector, HITS)
+            return self._after_known(self._library.search_text(query, vector, HITS))
+
+    def _after_known(self, hits: list[Hit]) -> list[Hit]:
+        known = {(hit.pack, hit.key) for hit in self.known}
+        return [*self.known, *(hit for hit in hits if (hit.pack, hit.key) not in known)][:HITS]
 
     def _without_mask(self, request: SearchRequest, hits: list[Hit]) -> SearchRecord:
         return SearchRecord(request.modality, request.query, None, None, tuple(hits), None, None,
@@ -93,7 +100,11 @@ class Retriever:
         return self._bundle.tokenizer.decode(named).strip() or None
 
     def _evidence(self, hits: list[Hit], modality: Modality) -> str:
-        items = [EvidenceItem(hit.entity, {"kind": hit.kind, **hit.fact_map} if hit.kind else hit.fact_map,
-                              None if modality is Modality.TEXT else hit.score, hit.source) for hit in hits]
-        return format_evidence(items, self._question, sure_at=self._bundle.calibration.sure,
-                               likely_at=self._bundle.calibration.likely)
+        return evidence_of(self._bundle, hits, modality, self._question)
+
+
+def evidence_of(bundle: Bundle, hits: Sequence[Hit], modality: Modality, question: str) -> str:
+    """Hits as the model reads them; those of a text search have no similarity that compares."""
+    items = [EvidenceItem(hit.entity, {"kind": hit.kind, **hit.fact_map} if hit.kind else hit.fact_map,
+                          None if modality is Modality.TEXT else hit.score, hit.source) for hit in hits]
+    return format_evidence(items, question, sure_at=bundle.calibration.sure, likely_at=bundle.calibration.likely)

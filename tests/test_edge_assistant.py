@@ -195,6 +195,7 @@ def test_pointing_outside_the_picture_is_refused(ask, pointing) -> None:
     [
         ("The cat<search><region></search><information>x</information> is one .", "The cat is one."),
         ("This<search><region></search><information></information>is it", "This is it"),
+        ("This<search><region></search><information></information> is a Egyptian Mau.", "This is an Egyptian Mau."),
     ],
 )
 def test_the_spoken_answer_leaves_searches_out(trace: str, expected: str) -> None:

@@ -1,4 +1,4 @@
-"""Names in answers come from the evidence or the question."""
+"""Names and numbers in answers come from the evidence or the question."""
 
 import pytest
 
@@ -7,7 +7,10 @@ from pixsearch.edge.grounding import NameGuard
 NAMES = {"cat", "polar bear", "bear", "old world monkey"}
 
 
-def guard(evidence: str | None = "brown bear (sure) | kind: animal", question: str = "Is it a bear?") -> NameGuard:
+EVIDENCE = "brown bear (sure) | kind: animal | made: 1987 | weight: 1.5 kg"
+
+
+def guard(evidence: str | None = EVIDENCE, question: str = "Is it a bear?") -> NameGuard:
     made = NameGuard(NAMES.__contains__, question)
     if evidence is not None:
         made.read(evidence)
@@ -23,9 +26,14 @@ def guard(evidence: str | None = "brown bear (sure) | kind: animal", question: s
     ("It is an Old World monkey", 9),
     ("This is a lamp", None),
     ("A cat is not what ends here", None),
+    ("It has been here for 10", 21),
+    ("It was made in 1987", None),
+    ("It is 3", 6),
+    ("It weighs 1.5", None),
+    ("Both weigh 2, together 3", None),
     ("", None),
 ])
-def test_the_longest_unsupported_name_at_the_end_is_found(said: str, start: int | None) -> None:
+def test_the_number_or_longest_name_at_the_end_that_nothing_supports_is_found(said: str, start: int | None) -> None:
     assert guard().unsupported(said) == start
 
 

@@ -17,12 +17,13 @@ from pixsearch.apps.extras import needs_extra
 from pixsearch.apps.glasses import ClipAnswer, run_clip
 from pixsearch.apps.live import run_live, stopping, typed
 from pixsearch.apps.report import report
-from pixsearch.apps.voice import listen, show, voice_options
+from pixsearch.apps.voice import listen, open_speech, show, voice_options
 from pixsearch.apps.web.address import DEFAULT_PORT, Address, WebAddress
 from pixsearch.apps.web.hub import Hub
 from pixsearch.edge.assistant import open_assistant
 from pixsearch.edge.live import Loop, LoopOptions, check_source, open_camera
 from pixsearch.edge.voice.events import VoiceEvent
+from pixsearch.edge.voice.speech import Speech
 
 if TYPE_CHECKING:
     from pixsearch.apps.web.server import WebView
@@ -47,6 +48,7 @@ Tell = Callable[[VoiceEvent], None]
 @packs_option
 @bundle_option
 @click.option("--record", type=PATH, help="Write an MP4 with mask, answer and evidence; needs --questions.")
+@click.option("--spoken", is_flag=True, help="Answers are spoken in what --record writes; needs the extra speech.")
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Stop after this much time.")
 @click.option("--repeat", is_flag=True, help="Begin a clip again when it ends.")
 @click.option("--proactive", is_flag=True, help="Name what has been looked at for two seconds.")
@@ -62,6 +64,7 @@ def glasses(
     packs: tuple[Path, ...],
     bundle: Path | None,
     record: Path | None,
+    spoken: bool,
     seconds: float | None,
     repeat: bool,
     proactive: bool,
@@ -78,12 +81,14 @@ def glasses(
     """Look through a camera and answer questions about what is seen, until Ctrl-C or the end of a clip."""
     if record and not questions:
         raise click.UsageError("--record needs --questions")
+    if spoken and not record:
+        raise click.UsageError("--spoken needs --record")
     if (microphone or loudspeaker) and not voice:
         raise click.UsageError("--microphone and --loudspeaker need --voice")
     if questions and web:
         raise click.UsageError("--web shows a camera that goes on, which --questions does not")
     if questions:
-        _ask_clip(camera, questions, packs, bundle, record, seconds)
+        _ask_clip(camera, questions, packs, bundle, record, open_speech() if spoken else None, seconds)
         return
     check_source(camera)
     with stopping() as stop, ExitStack() as faces:
@@ -123,6 +128,7 @@ def _ask_clip(
     packs: tuple[Path, ...],
     bundle: Path | None,
     record: Path | None,
+    speech: Speech | None,
     seconds: float | None,
 ) -> None:
     """The way that can be repeated: every frame of a clip, each question on its own."""
@@ -138,6 +144,7 @@ def _ask_clip(
             source,
             asked,
             record=record,
+            speech=speech,
             seconds=seconds,
             on_answer=_show,
             on_frame=lambda: bar.update(1),

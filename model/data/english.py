@@ -2,6 +2,8 @@
 
 import re
 
+from pixsearch.contract.articles import article
+
 NUMBER_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh")
 
@@ -26,8 +28,6 @@ _IRREGULAR = {
 }
 _SINGULAR_S = ("ss", "us", "is", "bellows", "lens", "gas", "canvas", "atlas", "mars")
 _PLURALS = {"mice", "geese", "oxen", "feet", "teeth", "people", "dice"}
-_SAID_WITH_AN = re.compile(r"(?i)(?:[aeiou]|hour|honest|heir|[fhlmnrsx]\d|[FHLMNRSX]-)")
-_SAID_WITH_A = re.compile(r"(?i)(?:eu|one\b|once|uni(?!n)|use|usu|ukul|ut[ei])")
 _THIRD_PERSON = {"is": "are", "was": "were", "does": "do", "has": "have"}
 
 
@@ -35,8 +35,7 @@ def with_article(words: str) -> str:
     """ "a kettle", "an egg"; plurals stay bare."""
     if is_plural(words):
         return words
-    an = _SAID_WITH_AN.match(words) and not _SAID_WITH_A.match(words)
-    return f"{'an' if an else 'a'} {words}"
+    return f"{article(words)} {words}"
 
 
 def is_plural(noun: str) -> bool:
