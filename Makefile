@@ -7,7 +7,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --ed
 SOURCES := setup.cfg pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help apt drawing sound browser demo test lint data train train-mini export bench bench-index eval torture clean
+.PHONY: help apt drawing sound browser demo test lint data train train-mini export bench parity bench-index eval torture clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -89,6 +89,9 @@ export: $(VENV)/export.stamp data  ## export the trained model and the everyday 
 
 bench: $(VENV)/export.stamp  ## time every stage on this machine beside published networks; fails where one got slower
 	$(BIN)/pixsearch model bench --history runs/bench.jsonl --check
+
+parity: $(VENV)/export.stamp data  ## compare the shipped bundle with its float32 twin; writes docs/parity.md
+	$(BIN)/python -m pixsearch.apps.parity_report
 
 bench-index: $(VENV)/dev.stamp data  ## a pack's search beside hnswlib, usearch and faiss, at 100,000 and 1,000,000 regions
 	$(BIN)/python -m pixsearch.apps.bench_index

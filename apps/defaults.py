@@ -6,6 +6,7 @@ from pathlib import Path
 import platformdirs
 
 import pixsearch.index
+from pixsearch.contract.images import Pixels, read_image
 
 EVERYDAY_PACK = Path(pixsearch.index.__file__).parent / "packs" / "everyday.pxpack"
 PHOTOS = Path(__file__).parent / "photos"
@@ -15,6 +16,11 @@ DEFAULT_SIZE = "nano"
 def packs_or_default(packs: tuple[Path, ...]) -> tuple[Path, ...]:
     """The packs named, or the everyday pack that ships."""
     return packs or (EVERYDAY_PACK,)
+
+
+def verified_with() -> tuple[Pixels, Pixels]:
+    """Two pictures, uint8 RGB (H, W, 3), that a bundle is tried on."""
+    return read_image(PHOTOS / "cat.jpg"), read_image(PHOTOS / "coffee.jpg")
 
 
 def home() -> Path:

@@ -37,7 +37,7 @@ MADE_UP = "made-up/"  # how ids of entities begin that only the scene pack holds
 
 
 @dataclass(frozen=True)
-class _Libraries:
+class SceneLibraries:
     """Each question goes to the pack that can answer it; one that should fail, to a pack of other things."""
 
     made_up: Assistant
@@ -65,7 +65,7 @@ def evaluate_scenes(
     split : "test" or "validation"; data : the folder that `make data` filled
     """
     bundle, started = Bundle.load(bundle_folder or default_bundle()), time.monotonic()
-    with _opened(bundle, split, data) as (libraries, materials):
+    with opened_scenes(bundle, split, data) as (libraries, materials):
         run = partial(_run, libraries, materials, limit or SCENES, Asker(data))
         rows = run(FULL, "scenes")
         ablations = {name: judged_scores(run(way, name)) for name, way in ABLATIONS.items()} if ablation else {}
@@ -84,17 +84,17 @@ def scene_answers(
     """
     from pixsearch.model.data.judge import judge
 
-    with _opened(Bundle.load(bundle_folder or default_bundle()), split, data, everyday) as (libraries, materials):
-        for scene, sample in _questions(materials, count):
+    with opened_scenes(Bundle.load(bundle_folder or default_bundle()), split, data, everyday) as (libraries, materials):
+        for scene, sample in scene_questions(materials, count):
             assistant = libraries.for_sample(sample)
             answer = assistant.ask(scene.frame, sample.question, sample.point, history=sample.history)
             yield answer, judge(answer.answer, sample)
 
 
 @contextmanager
-def _opened(
+def opened_scenes(
     bundle: Bundle, split: str, data: Path, everyday: Path = EVERYDAY_PACK
-) -> Iterator[tuple[_Libraries, "Materials"]]:
+) -> Iterator[tuple[SceneLibraries, "Materials"]]:
     """The split's things and the packs that its questions go to; things of another split are not there."""
     from pixsearch.model.corpus import load_materials
     from pixsearch.model.data.records import Split
@@ -108,7 +108,7 @@ def _opened(
 @contextmanager
 def _open_libraries(
     bundle: Bundle, materials: "Materials", other: "Materials", everyday: Path
-) -> Iterator[_Libraries]:
+) -> Iterator[SceneLibraries]:
     embed = BundleEmbedder(bundle)
     with ExitStack() as opened:
         folder = Path(opened.enter_context(tempfile.TemporaryDirectory()))
@@ -117,7 +117,7 @@ def _open_libraries(
             everyday,
             write_scene_pack(folder / "elsewhere.pxpack", other, embed),
         ]
-        yield _Libraries(
+        yield SceneLibraries(
             *(
                 opened.enter_context(Assistant(bundle, Library([Pack.open(pack, bundle.embedder_id)])))
                 for pack in packs
@@ -125,7 +125,7 @@ def _open_libraries(
         )
 
 
-def _questions(materials: "Materials", count: int) -> Iterator[tuple["Scene", "Sample"]]:
+def scene_questions(materials: "Materials", count: int) -> Iterator[tuple["Scene", "Sample"]]:
     """One question a scene, the same ones every time."""
     from pixsearch.model.corpus import make_scene, scene_samples
 
@@ -136,21 +136,21 @@ def _questions(materials: "Materials", count: int) -> Iterator[tuple["Scene", "S
 
 
 def _run(
-    libraries: _Libraries, materials: "Materials", count: int, asker: Asker, way: Way, label: str
+    libraries: SceneLibraries, materials: "Materials", count: int, asker: Asker, way: Way, label: str
 ) -> list[Judged]:
     rows = []
     with click.progressbar(
-        _questions(materials, count), count, label=label, file=sys.stderr, show_pos=True
+        scene_questions(materials, count), count, label=label, file=sys.stderr, show_pos=True
     ) as bar:
         for scene, sample in bar:
             assistant = libraries.for_sample(sample)
             answer, perception = asker.ask(assistant, scene, sample, way)
-            shown = _shown(materials, scene, sample)
+            shown = shown_entity(materials, scene, sample)
             rows.append(judge_answer(assistant, perception, scene, sample, answer, shown))
     return rows
 
 
-def _shown(materials: "Materials", scene: "Scene", sample: "Sample") -> str | None:
+def shown_entity(materials: "Materials", scene: "Scene", sample: "Sample") -> str | None:
     """The entity in view that a sample's first search looks for; a later one may lead on to another."""
     if sample.entity is None or sample.target is None or not sample.entity.startswith(MADE_UP):
         return sample.entity

@@ -2,7 +2,8 @@
 
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
@@ -102,15 +103,20 @@ class Bundle:
         """
         return {name: self.session(name) for name in graphs.GRAPHS}
 
+    @contextmanager
+    def wrapped(self, wrap: Callable[[str, Session], Session]) -> Iterator[None]:
+        """Work with every session as `wrap` returns it, given its graph's name, until the block ends."""
+        before = self.open_all()
+        self._sessions = {name: wrap(name, session) for name, session in before.items()}
+        try:
+            yield
+        finally:
+            self._sessions = before
+
     def interrupt(self) -> None:
         """End the runs of all graphs that are under way in other threads: they raise."""
         for session in list(self._sessions.values()):
             session.interrupt()
-
-
-def verify(folder: Path) -> None:
-    """Check every byte of a bundle and open every graph. Raises Fault."""
-    Bundle.load(folder).open_all()
 
 
 def _check_manifest(folder: Path, manifest: dict[str, Any]) -> None:

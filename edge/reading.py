@@ -24,9 +24,9 @@ AROUND_POINT = 0.25  # of the frame's shorter side: where a line is looked for w
 INSIDE_SHARE = 0.5  # of a line's box that lies in the region
 FIND_SIDE = 960  # pixels of the longer side in which lines are looked for
 READ_SIDE = 4096  # … out of which they are cut
-SMALL_SIDE, MOST_ENLARGED = 640, 4.0  # a smaller region is enlarged to this side, at most so many times
+SMALL_SIDE, MOST_ENLARGED = 400, 4.0  # a smaller region is enlarged to this side, at most so many times
 MAX_LINES, MAX_LINE_CHARS, MAX_CHARS = 24, 120, 600
-MIN_SCORE = 0.7
+MIN_SCORE = 0.6
 NEXT_TO = 1.2  # of the lower line's height, between lines of one block
 SAME_ROW = 0.5  # of a line's height, between the middles of lines in one row
 
@@ -39,7 +39,7 @@ Box = tuple[int, int, int, int]
 class Line:
     """One line that was read.
 
-    text  : printable characters on one line, at most 120; at least one letter or digit
+    text  : printable characters on one line, at most 120; at least one letter or digit of ours, or two of any
     box   : x0, y0, x1, y1 in frame pixels, right and bottom exclusive
     score : how sure the reader is, 0..1
     block : number of the block of lines next to each other, such as one sign, that it belongs to
@@ -76,13 +76,17 @@ class Reader:
         frame : uint8 RGB (H, W, 3); mask : bool (H, W) of the region, None for the whole frame
         at    : x, y in frame pixels; a line that covers it belongs to the region, too
         """
-        hull = None if mask is None else _hull(mask)
-        lines = self._read(frame, _window(frame, mask), hull, at)
+        hull, box = (None, None) if mask is None else (_hull(mask), box_of(mask))
+        lines, closer = self._read(frame, _window(frame, box), hull, at)
         if not lines and at is not None:  # the mask may be no more than a part of a letter
-            lines = self._read(frame, _window(frame, mask, round(AROUND_POINT * min(frame.shape[:2]))), hull, at)
+            around = round(AROUND_POINT * min(frame.shape[:2]))
+            lines, closer = self._read(frame, _window(frame, box, around), hull, at)
+        if not lines and closer is not None:  # at another size, lines that ran together may part
+            lines, _ = self._read(frame, _window(frame, closer), hull, at)
         return _cut(lines)
 
-    def _read(self, frame: Pixels, window: Box, hull: Quads | None, at: Point | None) -> list[Line]:
+    def _read(self, frame: Pixels, window: Box, hull: Quads | None, at: Point | None) -> tuple[list[Line], Box | None]:
+        """What is legible in a window, and the box of all that looks like lines there."""
         x0, y0, x1, y1 = window
         picture, scale = _scaled(frame[y0:y1, x0:x1])
         with self._lock:
@@ -94,7 +98,7 @@ class Reader:
             for block, members in enumerate(_blocks(shown[largest])):
                 chosen = [largest[one] for one in members]
                 lines += [replace(line, block=block) for line in self._recognise(picture, quads[chosen], shown[chosen])]
-        return lines
+        return lines, _box(shown[largest].reshape(-1, 2)) if largest else None
 
     def _find(self, picture: Pixels) -> Quads:
         """Corners of the lines in a picture, clockwise from the top left, float32 (N, 4, 2)."""
@@ -114,13 +118,18 @@ class Reader:
         said = self._engine.recognize_txt(upright)
         lines = [Line(plain(unicodedata.normalize("NFKC", text))[:MAX_LINE_CHARS].strip(), _box(quad), float(score))
                  for text, score, quad in zip(said.txts, said.scores, shown, strict=True)]
-        return [line for line in lines if line.score >= MIN_SCORE and any(map(str.isalnum, line.text))]
+        return [line for line in lines if line.score >= MIN_SCORE and _has_words(line.text)]
 
 
-def _window(frame: Pixels, mask: Mask | None, margin: int = MARGIN_PIXELS) -> Box:
-    """The box of a mask with a margin, inside the frame; the whole frame for no mask."""
+def _has_words(text: str) -> bool:
+    """Whether a line has more in it than one sign that a plain shape may be taken for, such as a square for 口."""
+    letters = [letter for letter in text if letter.isalnum()]
+    return len(letters) > 1 or any(map(str.isascii, letters))
+
+
+def _window(frame: Pixels, box: Box | None, margin: int = MARGIN_PIXELS) -> Box:
+    """A box with a margin, inside the frame; the whole frame for none."""
     height, width = frame.shape[:2]
-    box = None if mask is None else box_of(mask)
     if box is None:
         return 0, 0, width, height
     x0, y0, x1, y1 = box

@@ -132,6 +132,13 @@ def open_session(path: Path, providers: Sequence[str] | None = None, threads: in
     return session
 
 
+def open_plain(path: Path) -> Session:
+    """A graph as it is written: on the CPU, on one thread, nothing fused or folded. Slow; a reference for others."""
+    options = _options(threads=1)
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    return OnnxSession(path, ort.InferenceSession(str(path), options, [CPU]))
+
+
 def default_threads() -> int:
     """Cores that this process may use, at most 4."""
     return min(MAX_THREADS, len(os.sched_getaffinity(0)))

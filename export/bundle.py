@@ -57,7 +57,8 @@ def export_bundle(checkpoint: Checkpoint, folder: Path, precision: str = "fp32",
         raise Fault("precision", expected=f"one of {known}", actual=f"{precision} for {target}",
                     remedy="choose another precision or target")
     model = checkpoint.model.eval()
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    for talkative in ("torch.onnx", "onnxscript", "onnx_ir"):  # the quantizer has the root logger tell everything
+        logging.getLogger(talkative).setLevel(logging.ERROR)
     notes: dict[str, Notes] = {}
     with atomic_directory(folder) as temporary, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter warns of classes that it deprecates itself

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pixsearch.contract import graphs
+from pixsearch.contract.closeness import Closeness
 from pixsearch.contract.images import read_image
 from pixsearch.contract.preprocess import frame_batch, region_batch
 from pixsearch.export.graphs import Graph, example_inputs, model_graphs
@@ -29,14 +30,14 @@ def open_graph(path: Path) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(str(path), options)
 
 
-def graph_error(graph: Graph, session: onnxruntime.InferenceSession, inputs: Mapping[str, Tensor]) -> float:
-    """Largest absolute difference over all outputs of a graph, divided by the output's largest value above 1."""
+def graph_error(graph: Graph, session: onnxruntime.InferenceSession, inputs: Mapping[str, Tensor]) -> Closeness:
+    """How close all outputs of a graph are to torch's."""
     names = graphs.SIGNATURES[graph.name][0]
     with torch.inference_mode():
         expected = graph.module(*(inputs[name] for name in names))
     found: Sequence[NDArray[np.float32]] = session.run(None, {name: inputs[name].numpy() for name in names})
-    return max(float(np.abs(ours - theirs.numpy()).max()) / max(1.0, float(theirs.abs().max()))
-               for ours, theirs in zip(found, expected if isinstance(expected, tuple) else (expected,), strict=True))
+    outputs = expected if isinstance(expected, tuple) else (expected,)
+    return Closeness.worst(Closeness.of(ours, theirs.numpy()) for ours, theirs in zip(found, outputs, strict=True))
 
 
 @torch.inference_mode()
@@ -61,15 +62,16 @@ def real_inputs(checkpoint: Checkpoint, photograph: Path) -> dict[str, Inputs]:
             graphs.TEXT: {"ids": torch.tensor([tokenizer.encode(QUESTION)])}}
 
 
-def parity(checkpoint: Checkpoint, bundle: Path, photographs: Sequence[Path]) -> dict[str, float]:
-    """Largest relative error of each graph of a bundle over random inputs and real photographs."""
+def parity(checkpoint: Checkpoint, bundle: Path, photographs: Sequence[Path]) -> dict[str, Closeness]:
+    """How close each graph of a bundle is to torch, over random inputs and real photographs."""
     real = [real_inputs(checkpoint, photograph) for photograph in photographs]
-    errors: dict[str, float] = {}
+    errors: dict[str, Closeness] = {}
     for graph in model_graphs(checkpoint.model.eval()):
         session = open_graph(bundle / graphs.graph_file(graph.name))
         inputs = [example_inputs(checkpoint.model, graph.name, torch.Generator().manual_seed(seed), *lengths)
                   for seed, lengths in enumerate(LENGTHS)]
-        errors[graph.name] = max(graph_error(graph, session, one) for one in (*inputs, *(r[graph.name] for r in real)))
+        errors[graph.name] = Closeness.worst(
+            graph_error(graph, session, one) for one in (*inputs, *(r[graph.name] for r in real)))
     return errors
 
 
@@ -100,9 +102,9 @@ def next_token_agreement(checkpoint: Checkpoint, bundle: Path, photograph: Path)
 def main(model: Path, bundle: Path, photographs: tuple[Path, ...]) -> None:
     """Compare every graph of BUNDLE with MODEL in torch, on random inputs and on PHOTOGRAPHS."""
     checkpoint = load_model(model)
-    click.echo(f"{'graph':<10}largest relative error")
-    for name, error in parity(checkpoint, bundle, photographs).items():
-        click.echo(f"{name:<10}{error:.2e}")
+    click.echo(f"{'graph':<10}{'error':>10}{'relative':>10}{'cosine':>10}")
+    for name, close in parity(checkpoint, bundle, photographs).items():
+        click.echo(f"{name:<10}{close.absolute:>10.2e}{close.relative:>10.2e}{close.cosine:>10.5f}")
     for photograph in photographs:
         share = next_token_agreement(checkpoint, bundle, photograph)
         click.echo(f"{share:.1%} of next tokens as in torch, {photograph.name}")

@@ -10,7 +10,7 @@ from edge_builders import CALIBRATION, a_bundle
 from pixsearch.contract import graphs, preprocess
 from pixsearch.contract.faults import Fault
 from pixsearch.edge import sessions
-from pixsearch.edge.bundle import Bundle, default_bundle, verify
+from pixsearch.edge.bundle import Bundle, default_bundle
 from pixsearch.edge.embedder import BundleEmbedder
 
 
@@ -20,7 +20,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_sound_bundle_opens_every_graph(folder: Path) -> None:
-    verify(folder)
     opened = Bundle.load(folder, threads=1).open_all()
     assert set(opened) == set(graphs.GRAPHS)
     assert opened["language"].inputs["ids"] == (1, "T") and opened["vision"].providers == (sessions.CPU,)

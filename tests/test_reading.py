@@ -86,7 +86,7 @@ def test_signs_on_photographs_are_read_however_they_are_seen(reader: Reader, loo
         assert plainly(said(lines)) == plainly(sign.words)
         for line in lines:
             x0, y0, x1, y1 = line.box
-            assert line.score >= MIN_SCORE and sign.mask[y0:y1, x0:x1].mean() > 0.6
+            assert line.score >= MIN_SCORE and sign.mask[y0:y1, x0:x1].mean() > 0.5
         assert plainly(lines[0].text) == plainly(sign.words.split("\n")[0])
 
 
