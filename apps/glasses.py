@@ -12,7 +12,7 @@ from pixsearch.apps.voice import said_of
 from pixsearch.contract.faults import Fault
 from pixsearch.contract.images import Pixels
 from pixsearch.edge.answer import Answer
-from pixsearch.edge.assistant import Assistant
+from pixsearch.edge.answering import Answering
 from pixsearch.edge.inputs import check_point
 from pixsearch.edge.live.camera import Camera
 from pixsearch.edge.perception import Perception
@@ -32,7 +32,7 @@ class ClipAnswer:
 class _Pinned:
     """The last answer, and its mask followed from frame to frame."""
 
-    def __init__(self, assistant: Assistant, given: ClipAnswer) -> None:
+    def __init__(self, assistant: Answering, given: ClipAnswer) -> None:
         self.given, self._assistant = given, assistant
         segments = [one.segment for one in given.answer.searches if one.segment and one.mask]
         self._mask: Mask | None = segments[-1].mask if segments else None
@@ -52,7 +52,7 @@ class _Pinned:
 
 
 def run_clip(
-    assistant: Assistant,
+    assistant: Answering,
     camera: Camera,
     questions: Sequence[ClipQuestion],
     *,

@@ -8,7 +8,7 @@ from pixsearch.contract.faults import Fault
 from pixsearch.edge.cloud_settings import Allow, CloudSettings, read_settings
 from pixsearch.edge.outbound_log import OutboundLog
 
-ROW = "{:<15}{}"
+ROW = "{:<21}{}"
 
 
 def privacy() -> dict[str, Any]:

@@ -5,6 +5,8 @@ trails nor spreads; and it is fed back to the mask graph, as PLUM does, which gi
 out of sight is looked for where its colours are, and is taken for found only where its region vector is its own.
 """
 
+from collections import deque
+from copy import copy
 from dataclasses import dataclass
 
 import cv2
@@ -39,6 +41,7 @@ LEAST_DRAWN, MOST_DRAWN = 0.95, 1.5  # of the carried mask's area: what is cut o
 AGREED_IOU = 0.6  # of that mask with the one that was carried along, from which it is of the same thing
 CHECK_EVERY = 10  # updates between two looks at the region vector
 PLACES = 4  # that are looked at in a frame
+BEFORE = 20  # steps before it got out of sight: what passes in front had not touched it yet
 
 Pixels = NDArray[np.uint8]
 Array = NDArray[np.float32]
@@ -56,6 +59,14 @@ class Track:
         return self.mask is None
 
 
+@dataclass(frozen=True, eq=False)
+class _Look:
+    """How large the thing was in one frame, in pixels, and its colours."""
+
+    area: float
+    colours: Colours
+
+
 class RegionTracker:
     """Follows one region. Frames must all be of the size of the first; not for several threads."""
 
@@ -71,6 +82,7 @@ class RegionTracker:
             inside = self._belief >= self._belief.max()
         self._colours = Colours(to_lab(small), inside, _around(inside))
         self._area, self._seen, self._lost = float(inside.sum()), inside, False
+        self._before = deque([_Look(self._area, copy(self._colours))], maxlen=BEFORE)
         self._gallery = [self._embedder.region(frame, segment.mask)]
         self._logits, self._updates = segment.logits, 0
 
@@ -111,12 +123,19 @@ class RegionTracker:
         belief = _decided(carried, self._colours.evidence(lab), grey)
         inside = _main_part(belief > 0.5, carried)
         self._grey = grey
-        if inside.sum() < LOST_SHARE * self._area or self._colours.likeness(lab, inside) < LOST_LIKENESS:
-            self._lost = True
+        usual = max(self._area, self._before[0].area)
+        if inside.sum() < LOST_SHARE * usual or self._colours.likeness(lab, inside) < LOST_LIKENESS:
+            self._lose()
             return
         self._belief, self._seen = np.where(cv2.dilate(inside.astype(np.uint8), np.ones((5, 5))) > 0, belief, 0), inside
         self._area += LEARNING * (float(inside.sum()) - self._area)
         self._colours.learn(lab, inside, _around(inside), LEARNING)
+        self._before.append(_Look(self._area, copy(self._colours)))
+
+    def _lose(self) -> None:
+        """It is out of sight; looked for is what it was like before something began to cover it."""
+        self._lost = True
+        self._area, self._colours = self._before[0].area, copy(self._before[0].colours)
 
     def _redraw(self, perception: Perception) -> None:
         """Feed the mask back to the mask graph, and take halfway what it draws, where both agree."""
@@ -135,7 +154,7 @@ class RegionTracker:
         mask = self._mask()
         vector = self._embedder.region(frame, mask) if mask.any() else np.zeros_like(self._gallery[0])
         if self._cosine(vector) < LOST_COSINE:
-            self._lost = True
+            self._lose()
         else:  # the first look stays
             self._gallery = [self._gallery[0], *self._gallery[1:][-(GALLERY - 2):], vector]
 
@@ -162,6 +181,7 @@ class RegionTracker:
                 best, found = colour * cosine, belief
         if found is not None:
             self._belief, self._seen, self._lost = found, found > 0.5, False
+            self._before = deque([_Look(self._area, copy(self._colours))], maxlen=BEFORE)
 
     def _at(self, place: Point, evidence: Array) -> Array:
         """What belongs to the thing if it is centred there: the mask as it was seen last, corrected by colours."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner, Result
 from edge_builders import GREEN, RED, a_bundle, a_frame
 from PIL import Image
@@ -33,6 +34,15 @@ def user_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         for name in ("data", "config", "cache", "state"):
             patch.setenv(f"XDG_{name.upper()}_HOME", str(home / name))
         yield home
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Torch on one thread: sums in another order round differently, and small models gain nothing by more."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """A bigger model teaches a smaller one, from a family's vocabulary to ours and on to fewer layers."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,14 +21,7 @@ from pixsearch.model.families.parts import family_tokenizer
 
 SMALLER = replace(sizes.SIZES["tiny"], name="smaller", layers=(0,))
 
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Small models gain nothing by more."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture

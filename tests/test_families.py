@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -45,14 +44,7 @@ LEARNING = ("language.special_rows", "lora_A", "lora_B", "projector.change", "pr
             "decoder.query", "decoder.weights", "decoder.quality", "decoder.appearance", "decoder.known")
 Places = tuple[Path, Path, Path]
 
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Small models gain nothing by more."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture

@@ -169,3 +169,13 @@ def test_a_point_outside_the_clip_is_told_before_anything_is_asked(
     with pytest.raises(Fault, match="point"):
         run_clip(red_assistant, open_camera(str(clip)), questions, on_answer=told.append)
     assert told == []
+
+
+def test_what_is_told_during_a_clip_is_known_later_in_it(
+    run: Run, clip: Path, red_bundle: Path, red_pack: Path, tmp_path: Path
+) -> None:
+    questions = lines(tmp_path / "questions.jsonl", {"second": 0.3, "question": "Remember this, it is my spare key"},
+                      {"second": 0.9, "question": "What did I say about this?"})
+    told = run("glasses", "--camera", clip, "--questions", questions, "--pack", red_pack, "--bundle", red_bundle,
+               "--memory", tmp_path / "memory")
+    assert told.exit_code == 0 and "it is my spare key" in told.stdout.split("What did I say")[1], told.stderr

@@ -1,7 +1,6 @@
 """SAM 2.1 from a folder sees and draws the masks, and follows a thing by its memory."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,14 +20,7 @@ from pixsearch.model.network import trained_parameters
 from pixsearch.model.sam import sam_config
 from pixsearch.model.sam_tracking import SamTracker
 
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Small models gain nothing by more."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def test_sam_learns_masks_of_words_and_is_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

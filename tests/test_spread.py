@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -25,14 +24,7 @@ SMALL = replace(STAGE1, size="tiny", start="base-tiny", stage=2, steps=6, sight_
                 parts=2, stage1_share=0.5, log_every=1, save_every=2, rate=1e-3, new_rate=1e-3,
                 sight_rate=1e-3, mask_rate=1e-3)
 
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Sums in another order round differently."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The training loop learns, resumes exactly, and touches only what it should."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,14 +27,7 @@ CONFIG = RunConfig(name="small", stage=2, size="tiny", start="base-tiny", steps=
                    batch=2, words=2, sight_steps=2, sight_batch=2, stage1_share=0.4375, rate=3e-3, new_rate=3e-3,
                    warmup=1, log_every=2, save_every=2, validate_every=4, validation_batches=1)
 
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Sums in another order round differently, so that only one thread gives the same bits twice."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture

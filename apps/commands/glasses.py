@@ -21,6 +21,7 @@ from pixsearch.apps.voice import listen, open_speech, show, voice_options
 from pixsearch.apps.web.address import DEFAULT_PORT, Address, WebAddress
 from pixsearch.apps.web.hub import Hub
 from pixsearch.edge.assistant import open_assistant
+from pixsearch.edge.companion import Companion
 from pixsearch.edge.live import Loop, LoopOptions, check_source, open_camera
 from pixsearch.edge.voice.events import VoiceEvent
 from pixsearch.edge.voice.speech import Speech
@@ -87,13 +88,16 @@ def glasses(
         raise click.UsageError("--microphone and --loudspeaker need --voice")
     if questions and web:
         raise click.UsageError("--web shows a camera that goes on, which --questions does not")
+
+    def opened() -> Companion:
+        return open_companion(open_assistant(bundle, packs_or_default(packs)), memory, no_memory, cloud, cloud_model)
+
     if questions:
-        _ask_clip(camera, questions, packs, bundle, record, open_speech() if spoken else None, seconds)
+        _ask_clip(opened, camera, questions, record, open_speech() if spoken else None, seconds)
         return
     check_source(camera)
     with stopping() as stop, ExitStack() as faces:
-        assistant = open_assistant(bundle, packs_or_default(packs))
-        companion = faces.enter_context(open_companion(assistant, memory, no_memory, cloud, cloud_model))
+        companion = faces.enter_context(opened())
         loop = faces.enter_context(Loop(companion, camera, LoopOptions(repeat, proactive)))
         hub = Hub(loop) if web else None
         speaking = None
@@ -123,10 +127,9 @@ def _both(first: Tell, second: Tell) -> Tell:
 
 
 def _ask_clip(
+    opened: Callable[[], Companion],
     camera: str,
     questions: Path,
-    packs: tuple[Path, ...],
-    bundle: Path | None,
     record: Path | None,
     speech: Speech | None,
     seconds: float | None,
@@ -136,11 +139,11 @@ def _ask_clip(
         check_output(record, ".mp4")
     asked, source = read_clip_questions(questions), open_camera(camera)
     with (
-        open_assistant(bundle, packs_or_default(packs)) as assistant,
+        opened() as companion,
         click.progressbar(length=source.frames or 0, label="frames", file=sys.stderr) as bar,
     ):
         run_clip(
-            assistant,
+            companion,
             source,
             asked,
             record=record,
