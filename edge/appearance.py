@@ -1,5 +1,7 @@
 """What colours a thing has and its surroundings do not: keeps a mask from trailing where flow sees nothing."""
 
+from copy import copy
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +30,12 @@ class Colours:
             self._inside = 0.9 * seen + 0.1 * self._first
         if outside.any():
             self._outside = (1 - 3 * rate) * self._outside + 3 * rate * _shares(lab, outside)
+
+    def beside(self, later: "Colours") -> "Colours":
+        """These, with surroundings that are as likely those of `later`: what covered the thing is not the thing."""
+        mixed = copy(self)
+        mixed._outside = (self._outside + later._outside) / 2
+        return mixed
 
     def evidence(self, lab: Pixels) -> Array:
         """Log ratio of inside over outside for each pixel, float32 (H, W) in -4..4."""

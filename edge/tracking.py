@@ -34,13 +34,14 @@ FOUND_LIKENESS = 0.6  # of colours from which a place is worth a region vector
 FOUND_COSINE, LOST_COSINE = 0.4, 0.2  # of region vectors: the same thing, turned, has about 0.6, others below 0.3
 GALLERY = 5  # looks at the thing that are kept to compare with
 FOUND_LEAST, FOUND_MOST = 0.4, 2.0  # of the usual area
+SURE_COSINE, SURE_LIKENESS, SURE_LEAST = 0.6, LOST_LIKENESS, 0.3  # from which it is the thing, seen in part
 FOUND_ROUNDS = 3
 REDRAW_EVERY = 3  # updates between two masks that the mask graph draws
 TRUSTED_IOU = 0.75  # that the mask graph says of its mask, from which it counts
 LEAST_DRAWN, MOST_DRAWN = 0.95, 1.5  # of the carried mask's area: what is cut off wrongly would not come back
 AGREED_IOU = 0.6  # of that mask with the one that was carried along, from which it is of the same thing
 CHECK_EVERY = 10  # updates between two looks at the region vector
-PLACES = 4  # that are looked at in a frame
+PLACES = 6  # that are looked at in a frame
 BEFORE = 20  # steps before it got out of sight: what passes in front had not touched it yet
 
 Pixels = NDArray[np.uint8]
@@ -135,7 +136,7 @@ class RegionTracker:
     def _lose(self) -> None:
         """It is out of sight; looked for is what it was like before something began to cover it."""
         self._lost = True
-        self._area, self._colours = self._before[0].area, copy(self._before[0].colours)
+        self._area, self._colours = self._before[0].area, self._before[0].colours.beside(self._colours)
 
     def _redraw(self, perception: Perception) -> None:
         """Feed the mask back to the mask graph, and take halfway what it draws, where both agree."""
@@ -171,13 +172,12 @@ class RegionTracker:
         for place in _places(evidence, self._area):
             belief = self._at(place, evidence)
             inside = belief > 0.5
-            if not FOUND_LEAST * self._area < inside.sum() < FOUND_MOST * self._area:
-                continue
-            colour = self._colours.likeness(lab, inside)
-            if colour < FOUND_LIKENESS:
+            share, colour = inside.sum() / self._area, self._colours.likeness(lab, inside)
+            if not SURE_LEAST < share < FOUND_MOST or colour < SURE_LIKENESS:
                 continue
             cosine = self._cosine(self._embedder.region(perception.frame, _resized(belief, self._size) > 0.5))
-            if cosine >= FOUND_COSINE and colour * cosine > best:
+            whole = share > FOUND_LEAST and colour >= FOUND_LIKENESS and cosine >= FOUND_COSINE
+            if (whole or cosine >= SURE_COSINE) and colour * cosine > best:
                 best, found = colour * cosine, belief
         if found is not None:
             self._belief, self._seen, self._lost = found, found > 0.5, False
