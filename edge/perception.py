@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -114,6 +115,13 @@ class Perception:
     def region_vector(self, mask: Mask) -> Array:
         """Unit vector of a masked part, float32 (R,), at camera resolution. Raises ValueError when empty."""
         return self._embedder.region(self.frame, mask)
+
+    def likeness(self, vectors: Array) -> Array:
+        """How alike each place is to things of these unit vectors (N, R): the highest cosine, float32 (H, W)."""
+        dense = self._features["dense"][0]  # (R, 12, 12)
+        unit = dense / np.maximum(np.linalg.norm(dense, axis=0), 1e-6)
+        cosines = np.tensordot(vectors, unit, 1).max(axis=0).astype(np.float32)
+        return self._letterbox.restore(cv2.resize(cosines, (MASK_PIXELS,) * 2, interpolation=cv2.INTER_LINEAR))
 
     def frame_vector(self) -> Array:
         """Unit vector of the whole frame, float32 (R,)."""

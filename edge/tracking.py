@@ -31,7 +31,7 @@ LOST_SHARE = 0.25  # of the usual area below which it is out of sight
 LOST_LIKENESS = 0.45  # of colours, below which something else is in its place
 LEARNING = 0.05  # of what each frame shows
 FOUND_LIKENESS = 0.6  # of colours from which a place is worth a region vector
-FOUND_COSINE, LOST_COSINE = 0.4, 0.2  # of region vectors: the same thing, turned, has about 0.6, others below 0.3
+FOUND_COSINE, LOST_COSINE = 0.5, 0.2  # of region vectors: the same thing, turned, has about 0.6, others below 0.3
 GALLERY = 5  # looks at the thing that are kept to compare with
 FOUND_LEAST, FOUND_MOST = 0.4, 2.0  # of the usual area
 SURE_COSINE, SURE_LIKENESS, SURE_LEAST = 0.6, LOST_LIKENESS, 0.3  # from which it is the thing, seen in part
@@ -41,7 +41,7 @@ TRUSTED_IOU = 0.75  # that the mask graph says of its mask, from which it counts
 LEAST_DRAWN, MOST_DRAWN = 0.95, 1.5  # of the carried mask's area: what is cut off wrongly would not come back
 AGREED_IOU = 0.6  # of that mask with the one that was carried along, from which it is of the same thing
 CHECK_EVERY = 10  # updates between two looks at the region vector
-PLACES = 6  # that are looked at in a frame
+PLACES, ALIKE = 4, 2  # that are looked at in a frame: of its colours, and of its look to the vision graph
 BEFORE = 20  # steps before it got out of sight: what passes in front had not touched it yet
 
 Pixels = NDArray[np.uint8]
@@ -154,9 +154,10 @@ class RegionTracker:
         """See by its region vector whether it is the thing still."""
         mask = self._mask()
         vector = self._embedder.region(frame, mask) if mask.any() else np.zeros_like(self._gallery[0])
-        if self._cosine(vector) < LOST_COSINE:
+        cosine = self._cosine(vector)
+        if cosine < LOST_COSINE:
             self._lose()
-        else:  # the first look stays
+        elif cosine >= FOUND_COSINE:  # no look at something else is kept; the first stays
             self._gallery = [self._gallery[0], *self._gallery[1:][-(GALLERY - 2):], vector]
 
     def _cosine(self, vector: Array) -> float:
@@ -169,7 +170,8 @@ class RegionTracker:
         evidence = self._colours.evidence(lab)
         self._grey = _grey(small)
         best, found = 0.0, None
-        for place in _places(evidence, self._area):
+        alike = _resized(perception.likeness(np.stack(self._gallery)), self._grey.shape)
+        for place in (*_places(evidence, self._area), *_peaks(alike, self._area, ALIKE)):
             belief = self._at(place, evidence)
             inside = belief > 0.5
             share, colour = inside.sum() / self._area, self._colours.likeness(lab, inside)
@@ -266,15 +268,19 @@ def _main_part(inside: Mask, carried: Array) -> Mask:
 
 def _places(evidence: Array, area: float) -> list[Point]:
     """Where the colours of a thing of this area are, best first."""
-    side = max(3.0, float(np.sqrt(area)))
-    score = cv2.GaussianBlur(np.clip(evidence, -1, 2), (0, 0), side / 3)
-    places: list[Point] = []
-    while len(places) < PLACES:
+    score = cv2.GaussianBlur(np.clip(evidence, -1, 2), (0, 0), max(3.0, float(np.sqrt(area))) / 3)
+    return _peaks(score, area, PLACES)
+
+
+def _peaks(score: Array, area: float, most: int) -> list[Point]:
+    """The highest places of a map that are above 0 and apart as things of this area are, best first."""
+    score, places = score.copy(), list[Point]()
+    while len(places) < most:
         _, highest, _, (x, y) = cv2.minMaxLoc(score)
         if highest <= 0:
             break
         places.append((float(x), float(y)))
-        cv2.circle(score, (x, y), round(side / 2), -1.0, -1)
+        cv2.circle(score, (x, y), round(max(3.0, float(np.sqrt(area))) / 2), -1.0, -1)
     return places
 
 
