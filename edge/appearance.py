@@ -34,7 +34,7 @@ class Colours:
     def beside(self, later: "Colours") -> "Colours":
         """These, with surroundings that are as likely those of `later`: what covered the thing is not the thing."""
         mixed = copy(self)
-        mixed._outside = (self._outside + later._outside) / 2
+        mixed._outside = ((self._outside + later._outside) / 2).astype(np.float32)
         return mixed
 
     def evidence(self, lab: Pixels) -> Array:

@@ -2,7 +2,8 @@
 
 Dense optical flow carries the mask along; colours of the thing and its surroundings correct it, so that it neither
 trails nor spreads; and it is fed back to the mask graph, as PLUM does, which gives back parts that got lost. A thing
-out of sight is looked for where its colours are, and is taken for found only where its region vector is its own.
+out of sight is looked for where its colours are, or what the vision graph takes for its like, and counts as found only
+where its region vector is its own.
 """
 
 from collections import deque
@@ -269,7 +270,7 @@ def _main_part(inside: Mask, carried: Array) -> Mask:
 def _places(evidence: Array, area: float) -> list[Point]:
     """Where the colours of a thing of this area are, best first."""
     score = cv2.GaussianBlur(np.clip(evidence, -1, 2), (0, 0), max(3.0, float(np.sqrt(area))) / 3)
-    return _peaks(score, area, PLACES)
+    return _peaks(score.astype(np.float32), area, PLACES)
 
 
 def _peaks(score: Array, area: float, most: int) -> list[Point]:

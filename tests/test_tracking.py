@@ -30,6 +30,11 @@ def test_a_thing_that_was_hidden_is_found_again_and_not_another(bundle: Bundle) 
     assert followed.hidden > 10 and followed.wrong == 0 and followed.last >= SAME_IOU
 
 
+def test_what_looks_like_its_ground_comes_back_by_its_look(bundle: Bundle) -> None:
+    followed = follow(bundle, render(1336, hidden=True, twin=True))  # its colours are all over the ground
+    assert followed.wrong == 0 and followed.last >= SAME_IOU
+
+
 def test_frames_in_between_are_followed_without_the_mask_graph(red_bundle: Path) -> None:
     bundle, shots = Bundle.load(red_bundle), list(render(2, hidden=False, twin=False))[:20]
     tracker = RegionTracker(bundle, shots[0].frame, a_segment(bundle, shots[0].mask))
