@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pixsearch.contract import graphs
+from pixsearch.contract.tokenizer import MAX_EVIDENCE_TOKENS
 from pixsearch.edge.bundle import Bundle
 from pixsearch.edge.sessions import Session, Value, as_array
 
@@ -88,6 +90,20 @@ class BundleLanguage:
     def forget(self, count: int) -> None:
         """See `Language.forget`."""
         self._keys, self._values = (_cut(self._session, kept, -count) for kept in (self._keys, self._values))
+
+
+def reserve(bundle: Bundle) -> None:
+    """Open all graphs, and read as much as a context holds, once: no question will want more memory than is there then.
+
+    Without it memory grows with each question that is longer than all before, for hours.
+    """
+    bundle.open_all()
+    tokens = bundle.session(graphs.LANGUAGE).inputs["image_tokens"]
+    language = BundleLanguage(bundle, np.zeros([int(side) for side in tokens], np.float32))
+    prompt, context = bundle.tokenizer.prompt(""), bundle.tokenizer.context
+    longest = [*prompt, *[prompt[-1]] * (context - len(prompt))]
+    for start, end in pairwise((0, context // 2, context // 2 + MAX_EVIDENCE_TOKENS, context - 1, context)):
+        language.feed(longest[start:end])
 
 
 def _cut(session: Session, kept: Value, end: int) -> Value:

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +20,7 @@ from pixsearch.contract.tokenizer import Turn
 from pixsearch.edge.answer import Answer, SearchRecord
 from pixsearch.edge.answering import Answering
 from pixsearch.edge.inputs import Box, Point, check_box, check_point, check_question
+from pixsearch.edge.language import reserve
 from pixsearch.edge.listener import Listener, Stopped
 from pixsearch.edge.live.capture import Backoff, Capture
 from pixsearch.edge.live.events import (
@@ -214,6 +216,8 @@ class Loop:
         self._bus.publish(Seen(view))
 
     def _answer_all(self) -> None:
+        with suppress(Exception):  # the first question will tell what is wrong with a graph
+            reserve(self.assistant.bundle)
         while (ticket := self._waiting.get()) is not None:
             self._serve(ticket)
         while (ticket := self._left()) is not None:
