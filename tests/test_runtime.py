@@ -1,15 +1,20 @@
 """What makes the runtime fast changes no answer: the shipped bundle, with and without it, on real photographs."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
 from pixsearch.apps.defaults import EVERYDAY_PACK, PHOTOS
+from pixsearch.contract import graphs
 from pixsearch.contract.images import read_image
 from pixsearch.contract.preprocess import PIXEL_MEAN, PIXEL_SCALE, scale_pixels
 from pixsearch.contract.tokenizer import Turn
 from pixsearch.edge.assistant import Assistant, open_assistant
 from pixsearch.edge.bundle import Bundle, default_bundle
-from pixsearch.edge.language import Beginning, BundleLanguage
+from pixsearch.edge.language import Beginning, BundleLanguage, reserve
+from pixsearch.edge.sessions import OnnxSession
 
 QUESTIONS = ("What is this?", "What animal is this?", "Which kind is it, and what is it known for?")
 
@@ -67,3 +72,18 @@ def test_pixels_are_scaled_as_the_networks_were_trained() -> None:
     image[..., 1] = image[::-1, :, 1]
     scaled = (image.astype(np.float32) / 255.0 - PIXEL_MEAN) / PIXEL_SCALE
     np.testing.assert_array_equal(scale_pixels(image), scaled.transpose(2, 0, 1)[None])
+
+
+def test_a_whole_context_is_read_at_the_start_of_a_loop(red_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle, lengths = Bundle.load(red_bundle, threads=1), []
+    run = OnnxSession.run_values
+
+    def noted(session: OnnxSession, feeds: dict[str, Any]) -> Any:
+        outputs = run(session, feeds)
+        lengths.append(outputs["keys"].numpy().shape[2])
+        return outputs
+
+    monkeypatch.setattr(OnnxSession, "run_values", noted)
+    reserve(bundle)
+    assert lengths[-1] == bundle.tokenizer.context and len(lengths) == 4
+    assert set(bundle.open_all()) == set(graphs.GRAPHS)
