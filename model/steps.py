@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from pixsearch.contract.faults import Fault
 from pixsearch.contract.tokenizer import Tokenizer
 from pixsearch.model.batches import (
     SIGHT_A_SCENE,
@@ -108,12 +109,21 @@ def seeds(config: RunConfig, step: int, part: int, use: int) -> list[int]:
 
 
 def draw(corpus: Corpus, config: RunConfig, step: int) -> list[Sample]:
-    """The samples of a step."""
+    """The samples of a step; where corpora have none of a stage, the other fills the batch.
+
+    Raises Fault for stage 1 where there are none of it.
+    """
     rng = np.random.default_rng([config.seed, step])
     exact = config.batch * (config.stage1_share if config.stage == 2 else 1.0)
     first = math.floor(exact) + int(rng.random() < exact % 1)  # met on average where it is no whole number
+    ones, twos = corpus.of_stage(1), corpus.of_stage(2)
+    if config.stage == 1 and not ones:
+        raise Fault(f"corpora of run {config.name}", expected="samples of stage 1", actual="none",
+                    remedy="add a corpus that has some, see docs/corpora.md")
+    if not (ones and twos):
+        first = config.batch if ones else 0
     chosen: list[Sample] = []
-    for stage, count in ((1, first), (2, config.batch - first)):
-        pool = corpus.of_stage(stage)
-        chosen += [pool[i] for i in rng.integers(len(pool), size=count)]
+    for pool, count in ((ones, first), (twos, config.batch - first)):
+        if count:
+            chosen += [pool[i] for i in rng.integers(len(pool), size=count)]
     return chosen

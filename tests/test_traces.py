@@ -3,10 +3,13 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from base_lab import SCENES, set_up
 from click.testing import CliRunner
 from cloud_servers import RawServer, completion, http, raw_server
 from corpora_builders import okvqa
@@ -15,11 +18,14 @@ from edge_builders import RED, a_frame
 from pixsearch.apps.build_traces import main
 from pixsearch.contract.faults import Fault
 from pixsearch.contract.grammar import Modality, Search, render
+from pixsearch.model import training
+from pixsearch.model.config import load_config
 from pixsearch.model.data.corpora.example import Example
 from pixsearch.model.data.corpora.readers import READERS
 from pixsearch.model.data.records import Split
 from pixsearch.model.data.segmenters import grab_cut
 from pixsearch.model.data.trace_rows import read_rows, with_traces
+from pixsearch.model.steps import draw
 
 STEPS = {"steps": [
     {"part": 1, "search": "region", "thing": "board", "box": [0.2, 0.2, 0.6, 0.6],
@@ -123,3 +129,26 @@ def test_a_server_that_is_not_there_ends_the_run_in_one_line(build: Callable, mo
     monkeypatch.setattr(chat.Chat, "ask", refuse)
     ended = build("http://127.0.0.1:9/v1")
     assert ended.exit_code == 1 and "chat model large" in ended.stderr
+
+
+@pytest.mark.loopback
+@pytest.mark.usefixtures("one_thread")
+def test_a_run_trains_on_what_was_built(build: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with annotator(REPLIES) as (url, _):
+        assert build(url).exit_code == 0
+    data, runs = set_up(tmp_path, monkeypatch)
+    (tmp_path / "run.toml").write_text("\n".join([
+        'name = "built"', "stage = 2", 'size = "tiny"', 'start = "base-tiny"', "steps = 2", "scenes = 0",
+        f"validation_scenes = {SCENES}", "batch = 2", "words = 2", "sight_steps = 1", "sight_batch = 2",
+        "[corpora]", f'okvqa = "{tmp_path / "okvqa"}"', "[traces]", f'okvqa = "{tmp_path / "traces.jsonl"}"']))
+    run = training.Run(load_config(tmp_path / "run.toml"), data, runs)
+    traces = [sample.trace for sample in run.corpus.samples]
+    assert len(traces) == 2 and all("<region>" in render(trace) and "Surfing" in render(trace) for trace in traces)
+    before = {name: tensor.detach().clone() for name, tensor in run.model.named_parameters()}
+    losses = run.train_step(run.steps[1])
+    assert all(np.isfinite(value) for value in losses.values()) and {"language", "tversky"} <= set(losses)
+    moved = {name.split(".")[0] for name, tensor in run.model.named_parameters()
+             if not torch.equal(before[name], tensor)}
+    assert {"language", "decoder", "pyramid"} <= moved
+    with pytest.raises(Fault, match="samples of stage 1"):
+        draw(run.corpus, replace(run.config, stage=1), 0)
