@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from transformers import Sam2Config, Sam2Model
 
 from pixsearch.contract.faults import Fault
-from pixsearch.contract.preprocess import FRAME_PIXELS, PIXEL_MEAN, PIXEL_SCALE
+from pixsearch.contract.preprocess import FRAME_PIXELS, PIXEL_MEAN, PIXEL_SCALE, Pixels
 from pixsearch.model.layout import LAYOUT_CHANNELS
 from pixsearch.model.masks import Drawn, Prompts, every_second, likeness
 from pixsearch.model.sizes import Size
@@ -39,6 +39,13 @@ def sam_config(folder: Path) -> Sam2Config:
     config.prompt_encoder_config.image_size = FRAME_PIXELS
     config.mask_decoder_config.dynamic_multimask_via_stability = False  # the same in training and afterwards
     return config
+
+
+def sam_pixels(frame: Pixels, side: int) -> Tensor:
+    """A frame, uint8 (H, W, 3), as SAM's publishers scale it: float32 (3, side, side), stretched to the square."""
+    pixels = torch.from_numpy(frame).permute(2, 0, 1)[None].float() / 255.0
+    pixels = F.interpolate(pixels, (side, side), mode="bilinear", antialias=True)
+    return (pixels[0] - torch.tensor(MEAN)[:, None, None]) / torch.tensor(STD)[:, None, None]
 
 
 def sam_widths(folder: Path) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from transformers import Sam2VideoModel
 from transformers.models.sam2_video.modeling_sam2_video import Sam2VideoInferenceSession
 
 from pixsearch.contract.preprocess import Pixels
-from pixsearch.model.sam import MEAN, STD
+from pixsearch.model.sam import sam_pixels
 
 THING = 1  # the one that is followed
 
@@ -43,8 +43,6 @@ class SamTracker:
     def _look(self, frame: Pixels) -> torch.Tensor:
         if self._session is None:
             raise ValueError("nothing is followed: call `begin` first")
-        pixels = torch.from_numpy(frame).permute(2, 0, 1)[None].float() / 255.0
-        pixels = torch.nn.functional.interpolate(pixels, (self._side, self._side), mode="bilinear", antialias=True)
-        scaled = (pixels[0] - torch.tensor(MEAN)[:, None, None]) / torch.tensor(STD)[:, None, None]
+        scaled = sam_pixels(frame, self._side)
         found: torch.Tensor = self._model(inference_session=self._session, frame=scaled).pred_masks
         return found.reshape(1, 1, *found.shape[-2:])

@@ -20,11 +20,13 @@ from pixsearch.contract.faults import Fault
 from pixsearch.contract.grammar import Modality, Search, render
 from pixsearch.model import training
 from pixsearch.model.config import load_config
+from pixsearch.model.data import segmenters
 from pixsearch.model.data.corpora.example import Example
 from pixsearch.model.data.corpora.readers import READERS
 from pixsearch.model.data.records import Split
-from pixsearch.model.data.segmenters import grab_cut
+from pixsearch.model.data.segmenters import grab_cut, sam2
 from pixsearch.model.data.trace_rows import read_rows, with_traces
+from pixsearch.model.families.random_model import write_random_sam
 from pixsearch.model.steps import draw
 
 STEPS = {"steps": [
@@ -118,6 +120,15 @@ def test_a_mask_follows_colours_in_its_box() -> None:
     assert mask[70, 90] and mask[35, 55] == np.False_ and abs(int(mask.sum()) - 3600) < 200
     plain = np.full((20, 20, 3), 9, np.uint8)
     assert grab_cut(plain, (5, 5, 15, 15)).sum() == 100 and grab_cut(plain, (0, 0, 20, 20)).all()
+
+
+def test_sam_draws_masks_at_the_size_of_the_frame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segmenters, "grab_cut", None)  # it draws itself, and nothing stands in for it
+    write_random_sam(tmp_path / "sam")
+    segment, frame, box = sam2(tmp_path / "sam"), a_frame(RED, (60, 40, 120, 100)), (50, 30, 130, 110)
+    mask = segment(frame, box)
+    assert mask.shape == frame.shape[:2] and mask.dtype == np.bool_ and mask.any()
+    assert np.array_equal(segment(frame, box), mask)
 
 
 def test_a_server_that_is_not_there_ends_the_run_in_one_line(build: Callable, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,16 +35,21 @@ def grab_cut(frame: NDArray[np.uint8], box: Box) -> Mask:
 def sam2(folder: Path) -> Segmenter:
     """SAM 2.1 from a local folder in transformers' form."""
     import torch
-    from transformers.models.sam2 import Sam2Model, Sam2Processor
+    from transformers import Sam2Model
 
-    processor = Sam2Processor.from_pretrained(folder, local_files_only=True)
+    from pixsearch.model.sam import sam_pixels
+
     model = Sam2Model.from_pretrained(folder, local_files_only=True).eval()
+    side: int = model.config.prompt_encoder_config.image_size
 
     @torch.inference_mode()
     def segment(frame: NDArray[np.uint8], box: Box) -> Mask:
-        inputs = processor(images=frame, input_boxes=[[list(map(float, box))]], return_tensors="pt")
-        drawn = model(**inputs, multimask_output=False)
-        mask = processor.post_process_masks(drawn.pred_masks, inputs["original_sizes"])[0][0, 0].numpy()
+        height, width = frame.shape[:2]
+        corners = torch.tensor(box, dtype=torch.float32) * side / torch.tensor([width, height] * 2)
+        drawn = model(pixel_values=sam_pixels(frame, side)[None], input_boxes=corners[None, None],
+                      multimask_output=False).pred_masks  # (1, 1, 1, m, m), logits
+        whole = torch.nn.functional.interpolate(drawn[:, 0], (height, width), mode="bilinear", align_corners=False)
+        mask = whole[0, 0].numpy() > 0
         return mask if mask.any() else grab_cut(frame, box)
 
     return segment
