@@ -32,16 +32,20 @@ class WakeWord:
     def feed(self, frame: Samples, speech: bool) -> bool:
         """Whether the words end here. frame : int16 (512,); speech : whether somebody speaks in it."""
         self._resting = max(0, self._resting - 1)
-        self._active = _frames(AWAKE_S) if speech else self._active - 1
-        if self._active <= 0:
-            self._backlog.append(frame)
-            return False
-        sound = np.concatenate([*self._backlog, frame])
-        self._backlog.clear()
-        if self._score(sound) < THRESHOLD or self._resting:
+        if self.likelihood(frame, speech) < THRESHOLD or self._resting:
             return False
         self._resting = _frames(REST_S)
         return True
+
+    def likelihood(self, frame: Samples, speech: bool) -> float:
+        """How likely the words end here, 0..1; 0 while nobody speaks. See `feed`."""
+        self._active = _frames(AWAKE_S) if speech else self._active - 1
+        if self._active <= 0:
+            self._backlog.append(frame)
+            return 0.0
+        sound = np.concatenate([*self._backlog, frame])
+        self._backlog.clear()
+        return self._score(sound)
 
     def close(self) -> None:
         """Free the detector."""
