@@ -38,7 +38,7 @@ def run_wake_word(hits: int, minutes: float) -> dict[str, Any]:
     narrator, activity = Narrator(), Activity()
     said = _rows(["look around"] * hits)
     other: dict[bool, list[float]] = {False: [], True: []}  # peaks by whether the text sounds like the word
-    seconds = 0.0
+    seconds, alike = 0.0, 0
     with closing(WakeWord(DEFAULT_WORD)) as word, click.progressbar(
             length=hits + round(60 * minutes), label="speech", file=sys.stderr) as bar:
         woken = []
@@ -50,10 +50,11 @@ def run_wake_word(hits: int, minutes: float) -> dict[str, Any]:
             if seconds >= 60 * minutes:
                 break
             sound = recording(narrator, row, _others(), number)
+            alike += row.question in ALIKE
             other[row.question in ALIKE] += _peaks(_likelihoods(word, activity, sound))
             seconds += len(sound) / SAMPLE_RATE
             bar.update(round(len(sound) / SAMPLE_RATE))
-    return {"machine": machine(), "said": hits, "minutes_of_other_speech": round(seconds / 60, 1),
+    return {"machine": machine(), "said": hits, "minutes_of_other_speech": round(seconds / 60, 1), "said_alike": alike,
             "by_threshold": {str(value): {"hits": round(float(np.mean(np.array(woken) >= value)), 3),
                                           "false_alarms": sum(peak >= value for peak in other[False]),
                                           "false_alarms_alike": sum(peak >= value for peak in other[True])}
