@@ -1,5 +1,6 @@
 """A model bundle: checked whole before any graph of it is opened."""
 
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,7 +15,8 @@ from pixsearch.contract.files import MANIFEST_NAME, manifest_checksum, read_mani
 from pixsearch.contract.tokenizer import IMAGE_TOKENS, Tokenizer
 from pixsearch.edge.calibration import Calibration
 from pixsearch.edge.engine_session import TENSORRT
-from pixsearch.edge.sessions import CUDA, Session, default_threads, open_session
+from pixsearch.edge.fused_session import FusedSession
+from pixsearch.edge.sessions import CPU, CUDA, Session, default_threads, open_session
 
 KIND = "bundle"
 ENVIRONMENT = "PIXSEARCH_BUNDLE"
@@ -24,6 +26,8 @@ MAX_IMAGE_TOKENS = 4096
 TEXTS = ("name", "size", "precision", "embedder")
 REINSTALL = "install the bundle again"
 REEXPORT = "export the bundle again with this version"
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -90,10 +94,21 @@ class Bundle:
         """The graph of this name (`contract.graphs.GRAPHS`), opened once. Raises Fault for another kind."""
         with self._locks[name]:
             if name not in self._sessions:
-                session = open_session(self.folder / graphs.graph_file(name), self._providers, self.threads)
+                session = self._fused() if name == graphs.LANGUAGE else None
+                session = session or open_session(self.folder / graphs.graph_file(name), self._providers, self.threads)
                 _check_signature(name, session, self.tokenizer.image_tokens)
                 self._sessions[name] = session
             return self._sessions[name]
+
+    def _fused(self) -> Session | None:
+        """The language graph in its fused form; None without one, for a GPU, and where this runtime lacks a kernel."""
+        if graphs.FUSED_FILE not in self.manifest["files"] or set(self._providers or ()) - {CPU}:
+            return None
+        try:
+            return open_session(self.folder / graphs.FUSED_FILE, threads=self.threads, kind=FusedSession)
+        except Fault as fault:
+            logger.warning("%s; going on with the plain one", fault)
+            return None
 
     def open_all(self) -> dict[str, Session]:
         """Open every graph, one after another: side by side it is no faster and takes 100 MB more.

@@ -108,4 +108,4 @@ def reserve(bundle: Bundle) -> None:
 
 def _cut(session: Session, kept: Value, end: int) -> Value:
     """Keys or values up to a place."""
-    return session.value(np.ascontiguousarray(kept.numpy()[:, :, :end]))
+    return session.value(kept.numpy()[:, :, :end])

@@ -51,7 +51,7 @@ class Session(Protocol):
         """As `run`, but outputs stay the runtime's own and can be fed again: a cache is never copied out."""
 
     def value(self, array: Array) -> Value:
-        """An array in this session's memory, to be fed to `run_values`."""
+        """An array in this session's memory, to be fed to `run_values`; it may be part of another."""
 
     def interrupt(self) -> None:
         """End the runs that are under way in other threads: they raise, as far as the runtime can be told to."""
@@ -100,14 +100,16 @@ class OnnxSession:
 
     def value(self, array: Array) -> ort.OrtValue:
         """See `Session.value`."""
-        return ort.OrtValue.ortvalue_from_numpy(array)
+        return ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array))
 
 
-def open_session(path: Path, providers: Sequence[str] | None = None, threads: int | None = None) -> Session:
+def open_session(path: Path, providers: Sequence[str] | None = None, threads: int | None = None,
+                 kind: type[OnnxSession] = OnnxSession) -> Session:
     """Open a graph file.
 
     providers : TENSORRT or execution providers of ONNX Runtime, in order of preference; None asks for the CPU
     threads   : threads of one operator; None takes the cores of this process, at most 4
+    kind      : what a graph on ONNX Runtime becomes
     A provider that cannot be had is named once in the log with the reason, and the next one is taken; the CPU
     is always the last. Raises Fault when the file is no graph.
     """
@@ -121,7 +123,7 @@ def open_session(path: Path, providers: Sequence[str] | None = None, threads: in
     usable = [provider for provider in wanted if provider in ort.get_available_providers()]
     try:
         options = _options(threads or default_threads())
-        session = OnnxSession(path, ort.InferenceSession(str(path), options, usable))
+        session = kind(path, ort.InferenceSession(str(path), options, usable))
     except Exception as error:  # the runtime raises kinds of its own, without a common base
         raise Fault(f"graph {path}", expected="an ONNX graph that this runtime can open",
                     actual=str(error)[:200], remedy="install the bundle again") from error

@@ -1,0 +1,208 @@
+"""The language graph once more, in fewer and larger kernels of ONNX Runtime, for CPUs.
+
+What torch exports has some ninety small operations a layer, and copies the whole key-value cache several times a token.
+Here a layer is its matrix products and a dozen kernels (com.microsoft: GroupQueryAttention turns queries and keys, and
+writes into the cache where it lies). The weights are those of the plain graph, read from its file: this one is
+small, and the other is what GPUs run and what this one is checked against.
+"""
+
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import NodeProto, TensorProto, helper, numpy_helper
+from onnx.external_data_helper import set_external_data
+
+from pixsearch.contract import graphs
+from pixsearch.contract.files import atomic_directory, read_manifest, write_manifest
+from pixsearch.contract.tokenizer import Tokenizer
+from pixsearch.model.language import GLOBAL_ROTARY_BASE, LOCAL_ROTARY_BASE, NORM_EPSILON
+from pixsearch.model.sizes import Size, size_named
+
+MICROSOFT = "com.microsoft"
+# of a layer, in the order of their nodes
+LINEARS = ("q", "k", "v", "o", "gate", "up", "down")
+NORMS = ("before_attention", "q_norm", "k_norm", "after_attention", "before_feed", "after_feed")
+INLINE_BYTES = 1024  # smaller tensors are kept in the graph itself
+
+
+def fused_language(plain: onnx.ModelProto, size: Size, context: int) -> onnx.ModelProto:
+    """The fused form of an exported language graph whose linear layers are in blocks of few bits.
+
+    context : how many tokens the cache has room for
+    Raises ValueError for a graph of another build.
+    """
+    return _Fusion(plain, size, context).model()
+
+
+def add_fused(folder: Path, size: Size, context: int) -> None:
+    """Write the fused form beside a bundle's language graph, whose weights it reads."""
+    path = folder / graphs.graph_file(graphs.LANGUAGE)
+    fused = fused_language(onnx.load(path), size, context)
+    _read_from(fused, path)
+    onnx.save(fused, folder / graphs.FUSED_FILE)
+
+
+def _read_from(model: onnx.ModelProto, store: Path) -> None:
+    """Take large tensors from where their bytes stand in another file of the same folder."""
+    content = store.read_bytes()
+    for tensor in model.graph.initializer:
+        size = len(tensor.raw_data)
+        if size >= INLINE_BYTES and (offset := content.find(tensor.raw_data)) >= 0:
+            set_external_data(tensor, store.name, offset, size)
+            tensor.ClearField("raw_data")
+
+
+@dataclass
+class _Fusion:
+    plain: onnx.ModelProto
+    size: Size
+    context: int
+    nodes: list[NodeProto] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.makers = {output: node for node in self.plain.graph.node for output in node.output}
+        self.copied: set[int] = set()  # ids of nodes
+        self.constants = {one.name: one for one in self.plain.graph.initializer}
+        self.linears = [node for node in self.plain.graph.node if node.op_type == "MatMulNBits"]
+        self.readers = {name: node for node in self.plain.graph.node for name in node.input}
+        # RMSNorm: a mean of squares, its reciprocal root times x, and that times the weights
+        self.norms = [self._weights(self.readers[node.output[0]]) for node in self.plain.graph.node
+                      if node.op_type == "Reciprocal"]
+        size = self.size
+        wanted = [size.heads * size.head_width, *[size.kv_heads * size.head_width] * 2, size.width,
+                  *[size.feed_forward] * 2, size.width] * len(size.layers)
+        if [_attribute(node, "N") for node in self.linears] != wanted or len(self.norms) != len(NORMS) * len(
+                size.layers) + 1:
+            raise ValueError(f"no language graph of {size.name} in blocks of few bits")
+
+    def model(self) -> onnx.ModelProto:
+        """The whole graph."""
+        embedded = next(node.input[0] for node in self.plain.graph.node if node.op_type == "Pow")
+        self._copy(embedded)
+        self._constants()
+        x, more = embedded, ""
+        for number in range(len(self.size.layers)):
+            x, more = self._layer(number, x, more)
+        self._add("SkipSimplifiedLayerNormalization", [x, more, self.norms[-1]], ["hidden"], MICROSOFT,
+                  epsilon=NORM_EPSILON)
+        self._copy("logits", until="hidden")
+        used = {name for node in self.nodes for name in node.input}
+        graph = helper.make_graph(self.nodes, "language", *self._signature(),
+                                  [tensor for name, tensor in self.constants.items() if name in used])
+        return helper.make_model(graph, opset_imports=self.plain.opset_import, ir_version=self.plain.ir_version)
+
+    def _layer(self, number: int, x: str, more: str) -> tuple[str, str]:
+        """One layer; x and what is still to be added to it (nothing before the first), and the same after it."""
+        q, k, v, o, gate, up, down = self.linears[len(LINEARS) * number:len(LINEARS) * (number + 1)]
+        norm = dict(zip(NORMS, self.norms[len(NORMS) * number:], strict=False))
+        at = f"layer{number}"
+        if more:
+            x, inner = self._sum(x, more, norm["before_attention"], f"{at}.attention")
+        else:
+            inner = self._norm(x, norm["before_attention"], f"{at}.attention")
+        queries, keys = (self._heads(self._linear(node, inner, f"{at}.{name}"), name, norm[f"{name}_norm"])
+                         for node, name in ((q, "q"), (k, "k")))
+        turn = "global" if number in self.size.full_attention else "local"
+        mixed = self._add(
+            "GroupQueryAttention", [queries, keys, self._linear(v, inner, f"{at}.v"),
+                                    *(f"past_{kind}.{number}" for kind in graphs.CACHE_PARTS), "last", "total", f"{turn}.cos",
+                                    f"{turn}.sin"],
+            [f"{at}.mixed", *(f"{kind}.{number}" for kind in graphs.CACHE_PARTS)], MICROSOFT, num_heads=self.size.heads,
+            kv_num_heads=self.size.kv_heads, scale=self.size.head_width ** -0.5, do_rotary=1)
+        attended = self._norm(self._linear(o, mixed, f"{at}.o"), norm["after_attention"], f"{at}.attended")
+        x, inner = self._sum(x, attended, norm["before_feed"], f"{at}.feed")
+        gated = self._add("FastGelu", [self._linear(gate, inner, f"{at}.gate")], [f"{at}.gelu"], MICROSOFT)
+        product = self._add("Mul", [gated, self._linear(up, inner, f"{at}.up")], [f"{at}.product"])
+        return x, self._norm(self._linear(down, product, f"{at}.down"), norm["after_feed"], f"{at}.fed")
+
+    def _constants(self) -> None:
+        size = self.size
+        for name, heads in (("q", size.heads), ("k", size.kv_heads)):
+            self._constant(f"{name}.heads", np.array([1, -1, heads, size.head_width], np.int64))
+            self._constant(f"{name}.flat", np.array([1, -1, heads * size.head_width], np.int64))
+        self._constant("positions", np.arange(self.context, dtype=np.float32)[:, None])
+        exponents = np.arange(0, size.head_width, 2, dtype=np.float32) / size.head_width
+        for name, base in (("local", LOCAL_ROTARY_BASE), ("global", GLOBAL_ROTARY_BASE)):  # folded when it is opened
+            self._constant(f"{name}.frequencies", np.float32(base) ** -exponents[None])
+            angles = self._add("Mul", ["positions", f"{name}.frequencies"], [f"{name}.angles"])
+            self._add("Cos", [angles], [f"{name}.cos"])
+            self._add("Sin", [angles], [f"{name}.sin"])
+
+    def _signature(self) -> tuple[list[onnx.ValueInfoProto], list[onnx.ValueInfoProto]]:
+        inputs = [one for one in self.plain.graph.input if one.name in ("ids", "image_tokens")]
+        outputs = [one for one in self.plain.graph.output if one.name in ("logits", "hidden")]
+        inputs += [helper.make_tensor_value_info(name, TensorProto.INT32, [1]) for name in ("last", "total")]
+        room = [1, self.size.kv_heads, self.context, self.size.head_width]
+        for number in range(len(self.size.layers)):
+            for kind in graphs.CACHE_PARTS:
+                inputs.append(helper.make_tensor_value_info(f"past_{kind}.{number}", TensorProto.FLOAT, room))
+                outputs.append(helper.make_tensor_value_info(f"{kind}.{number}", TensorProto.FLOAT, room))
+        return inputs, outputs
+
+    def _copy(self, name: str, until: str = "") -> None:
+        """The plain graph's nodes that make a value, from what is there already or `until` on."""
+        if name == until or (node := self.makers.get(name)) is None or id(node) in self.copied:
+            return
+        self.copied.add(id(node))
+        for needed in node.input:
+            self._copy(needed, until)
+        self.nodes.append(node)
+
+    def _weights(self, scaled: NodeProto) -> str:
+        """What a norm's scaled x is multiplied with."""
+        times = self.readers[scaled.output[0]]
+        return next(name for name in times.input if name in self.constants)
+
+    def _linear(self, node: NodeProto, x: str, output: str) -> str:
+        copy = NodeProto()
+        copy.CopyFrom(node)
+        copy.input[0], copy.output[0] = x, output
+        self.nodes.append(copy)
+        return output
+
+    def _norm(self, x: str, weight: str, output: str) -> str:
+        return self._add("SimplifiedLayerNormalization", [x, weight], [output], axis=-1, epsilon=NORM_EPSILON)
+
+    def _sum(self, x: str, more: str, weight: str, output: str) -> tuple[str, str]:
+        """The sum of both, and its norm."""
+        self._add("SkipSimplifiedLayerNormalization", [x, more, weight], [output, "", "", f"{output}.sum"], MICROSOFT,
+                  epsilon=NORM_EPSILON)
+        return f"{output}.sum", output
+
+    def _heads(self, x: str, name: str, weight: str) -> str:
+        """Every head by itself brought to the same size."""
+        split = self._add("Reshape", [x, f"{name}.heads"], [f"{x}.heads"])
+        return self._add("Reshape", [self._norm(split, weight, f"{x}.norm"), f"{name}.flat"], [f"{x}.flat"])
+
+    def _add(self, operation: str, inputs: list[str], outputs: list[str], domain: str = "", **attributes: Any) -> str:
+        self.nodes.append(helper.make_node(operation, inputs, outputs, domain=domain, **attributes))
+        return outputs[0]
+
+    def _constant(self, name: str, values: NDArray[Any]) -> None:
+        self.constants[name] = numpy_helper.from_array(values, name)
+
+
+def _attribute(node: NodeProto, name: str) -> int:
+    return next(one.i for one in node.attribute if one.name == name)
+
+
+@click.command()
+@click.argument("bundle", type=click.Path(path_type=Path))
+def main(bundle: Path) -> None:
+    """Add the fused language graph to a BUNDLE that was exported without it."""
+    manifest = read_manifest(bundle, "bundle")
+    with atomic_directory(bundle) as new:
+        shutil.copytree(bundle, new, dirs_exist_ok=True)
+        add_fused(new, size_named(manifest["size"]), Tokenizer.load(new / graphs.TOKENIZER_FILE).context)
+        write_manifest(new, {key: value for key, value in manifest.items() if key not in ("files", "checksum")})
+    click.echo(f"{(bundle / graphs.FUSED_FILE).stat().st_size / 1e3:.0f} kB in {bundle / graphs.FUSED_FILE}")
+
+
+if __name__ == "__main__":
+    main()
