@@ -14,7 +14,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from pixsearch.contract import graphs
-from pixsearch.edge.sessions import Array, OnnxSession, Session, Shape, Value
+from pixsearch.edge.sessions import Array, OnnxSession, Shape
 
 KEYS, VALUES = graphs.CACHE_PARTS
 DEVICE = "cpu"
@@ -26,9 +26,9 @@ class FusedSession(OnnxSession):
     def __init__(self, path: Path, backend: ort.InferenceSession) -> None:
         super().__init__(path, backend)
         layers = sum(name.startswith(f"past_{KEYS}.") for name in self.inputs)
-        _, heads, self._room, width = self.inputs[f"past_{KEYS}.0"]
+        heads, self._room, width = (int(side) for side in self.inputs[f"past_{KEYS}.0"][1:])
         self._cache_shape = (layers, heads, self._room, width)
-        self._widths = {name: self.outputs[name][-1] for name in ("logits", "hidden")}
+        self._widths = {name: int(self.outputs[name][-1]) for name in ("logits", "hidden")}
         grown: Shape = (layers, heads, "P + T", width)
         self.inputs = {name: self.inputs[name] for name in ("ids", "image_tokens")} | {
             f"past_{part}": (layers, heads, "P", width) for part in graphs.CACHE_PARTS}
@@ -38,18 +38,18 @@ class FusedSession(OnnxSession):
         """See `Session.run`."""
         return {name: value.numpy() for name, value in self.run_values(feeds).items()}
 
-    def run_values(self, feeds: Mapping[str, Any]) -> Mapping[str, Value]:
+    def run_values(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
         """See `Session.run_values`. Raises ValueError for more tokens than the cache has room for."""
-        given = {name: _on_host(feed) for name, feed in feeds.items()}
-        ids = np.ascontiguousarray(given["ids"], np.int64)
+        ids = np.ascontiguousarray(_on_host(feeds["ids"]), np.int64)
+        image_tokens = np.ascontiguousarray(_on_host(feeds["image_tokens"]), np.float32)
         cache, past = self._cache(feeds[f"past_{KEYS}"], feeds[f"past_{VALUES}"])
         total = past + ids.shape[1]
         if total > self._room:
             raise ValueError(f"{self.path}: room for {self._room} tokens, given {total}")
-        made = {"logits": np.empty((1, self._widths["logits"]), np.float32),
-                "hidden": np.empty((1, ids.shape[1], self._widths["hidden"]), np.float32)}
-        read = {"ids": ids, "image_tokens": np.ascontiguousarray(given["image_tokens"], np.float32),
-                "last": np.array([total - 1], np.int32), "total": np.array([total], np.int32)}
+        made: dict[str, Array] = {"logits": np.empty((1, self._widths["logits"]), np.float32),
+                                  "hidden": np.empty((1, ids.shape[1], self._widths["hidden"]), np.float32)}
+        read: dict[str, Array] = {"ids": ids, "image_tokens": image_tokens,
+                                  "last": np.array([total - 1], np.int32), "total": np.array([total], np.int32)}
         for bind, arrays in ((cache.binding.bind_input, read), (cache.binding.bind_output, made)):
             for name, array in arrays.items():
                 bind(name, DEVICE, 0, array.dtype.type, array.shape, array.ctypes.data)

@@ -109,12 +109,13 @@ class _Fusion:
         queries, keys = (self._heads(self._linear(node, inner, f"{at}.{name}"), name, norm[f"{name}_norm"])
                          for node, name in ((q, "q"), (k, "k")))
         turn = "global" if number in self.size.full_attention else "local"
+        cache = [f"{part}.{number}" for part in graphs.CACHE_PARTS]
         mixed = self._add(
-            "GroupQueryAttention", [queries, keys, self._linear(v, inner, f"{at}.v"),
-                                    *(f"past_{kind}.{number}" for kind in graphs.CACHE_PARTS), "last", "total", f"{turn}.cos",
-                                    f"{turn}.sin"],
-            [f"{at}.mixed", *(f"{kind}.{number}" for kind in graphs.CACHE_PARTS)], MICROSOFT, num_heads=self.size.heads,
-            kv_num_heads=self.size.kv_heads, scale=self.size.head_width ** -0.5, do_rotary=1)
+            "GroupQueryAttention",
+            [queries, keys, self._linear(v, inner, f"{at}.v"), *(f"past_{name}" for name in cache), "last", "total",
+             f"{turn}.cos", f"{turn}.sin"],
+            [f"{at}.mixed", *cache], MICROSOFT, num_heads=self.size.heads, kv_num_heads=self.size.kv_heads,
+            scale=self.size.head_width ** -0.5, do_rotary=1)
         attended = self._norm(self._linear(o, mixed, f"{at}.o"), norm["after_attention"], f"{at}.attended")
         x, inner = self._sum(x, attended, norm["before_feed"], f"{at}.feed")
         gated = self._add("FastGelu", [self._linear(gate, inner, f"{at}.gate")], [f"{at}.gelu"], MICROSOFT)
