@@ -1,12 +1,13 @@
 """The language graph once more, in fewer and larger kernels of ONNX Runtime, for CPUs.
 
 What torch exports has some ninety small operations a layer, and copies the whole key-value cache several times a token.
-Here a layer is its matrix products and a dozen kernels (com.microsoft: GroupQueryAttention turns queries and keys, and
-writes into the cache where it lies). The weights are those of the plain graph, read from its file: this one is
-small, and the other is what GPUs run and what this one is checked against.
+Here a layer is four matrix products and some fifteen kernels; com.microsoft's GroupQueryAttention turns queries and
+keys, and writes into the cache where it lies. The weights are those of the plain graph, read from its file: this one
+is small, and the other is what GPUs run and what this one is checked against.
 """
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -106,20 +107,20 @@ class _Fusion:
             x, inner = self._sum(x, more, norm["before_attention"], f"{at}.attention")
         else:
             inner = self._norm(x, norm["before_attention"], f"{at}.attention")
-        queries, keys = (self._heads(self._linear(node, inner, f"{at}.{name}"), name, norm[f"{name}_norm"])
-                         for node, name in ((q, "q"), (k, "k")))
+        queries, keys, values = self._together((q, k, v), inner, at, ("q", "k", "v"))
+        queries, keys = self._heads(queries, "q", norm["q_norm"]), self._heads(keys, "k", norm["k_norm"])
         turn = "global" if number in self.size.full_attention else "local"
         cache = [f"{part}.{number}" for part in graphs.CACHE_PARTS]
         mixed = self._add(
             "GroupQueryAttention",
-            [queries, keys, self._linear(v, inner, f"{at}.v"), *(f"past_{name}" for name in cache), "last", "total",
-             f"{turn}.cos", f"{turn}.sin"],
+            [queries, keys, values, *(f"past_{name}" for name in cache), "last", "total", f"{turn}.cos", f"{turn}.sin"],
             [f"{at}.mixed", *cache], MICROSOFT, num_heads=self.size.heads, kv_num_heads=self.size.kv_heads,
             scale=self.size.head_width ** -0.5, do_rotary=1)
         attended = self._norm(self._linear(o, mixed, f"{at}.o"), norm["after_attention"], f"{at}.attended")
         x, inner = self._sum(x, attended, norm["before_feed"], f"{at}.feed")
-        gated = self._add("FastGelu", [self._linear(gate, inner, f"{at}.gate")], [f"{at}.gelu"], MICROSOFT)
-        product = self._add("Mul", [gated, self._linear(up, inner, f"{at}.up")], [f"{at}.product"])
+        opening, passing = self._together((gate, up), inner, at, ("gate", "up"))
+        gated = self._add("FastGelu", [opening], [f"{at}.gelu"], MICROSOFT)
+        product = self._add("Mul", [gated, passing], [f"{at}.product"])
         return x, self._norm(self._linear(down, product, f"{at}.down"), norm["after_feed"], f"{at}.fed")
 
     def _constants(self) -> None:
@@ -166,6 +167,22 @@ class _Fusion:
         copy.input[0], copy.output[0] = x, output
         self.nodes.append(copy)
         return output
+
+    def _together(self, nodes: Sequence[NodeProto], x: str, at: str, names: Sequence[str]) -> list[str]:
+        """Products of one x as one product; its weights are put together when the graph is opened."""
+        whole, together = NodeProto(), "+".join(names)
+        whole.CopyFrom(nodes[0])
+        whole.input[0], whole.output[0] = x, f"{at}.{together}"
+        for place in range(1, len(whole.input)):
+            whole.input[place] = self._add("Concat", [node.input[place] for node in nodes],
+                                           [f"{at}.{together}.{place}"], axis=0)
+        widths = [_attribute(node, "N") for node in nodes]
+        next(one for one in whole.attribute if one.name == "N").i = sum(widths)
+        self.nodes.append(whole)
+        self._constant(f"{together}.widths", np.array(widths, np.int64))
+        outputs = [f"{at}.{name}" for name in names]
+        self._add("Split", [whole.output[0], f"{together}.widths"], outputs, axis=-1)
+        return outputs
 
     def _norm(self, x: str, weight: str, output: str) -> str:
         return self._add("SimplifiedLayerNormalization", [x, weight], [output], axis=-1, epsilon=NORM_EPSILON)
