@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pixsearch.contract.faults import Fault
 from pixsearch.edge.engine_session import TENSORRT, EngineSession, this_device
 from pixsearch.edge.engines import cached_engine
+from pixsearch.edge.heap import share_heap
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 MAX_THREADS = 4  # small graphs gain nothing beyond
@@ -152,7 +153,7 @@ def _options(threads: int) -> ort.SessionOptions:
     options.log_severity_level = LOG_ERRORS_ONLY
     # Memory for results: one arena for all graphs, of which only one runs at a time; a block planned ahead for each
     # length that a sequence has would keep more, and saves no time.
-    _share_arena()
+    _share_memory()
     options.add_session_config_entry("session.use_env_allocators", "1")
     options.enable_mem_pattern = False
     options.add_session_config_entry("session.force_spinning_stop", "1")  # they would slow the next graph
@@ -160,7 +161,8 @@ def _options(threads: int) -> ort.SessionOptions:
 
 
 @cache  # one for the process
-def _share_arena() -> None:
+def _share_memory() -> None:
+    share_heap()
     kind = ort.OrtMemoryInfo("Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
     ort.create_and_register_allocator(kind, None)
 
