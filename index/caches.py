@@ -61,7 +61,7 @@ def open_caches(folder: Path, database: sqlite3.Connection, manifest: Mapping[st
     rows = open_rows(folder / schema.ROWS_NAME, dimension, precision, count)
     if not known:
         _check_rows(folder / schema.ROWS_NAME, rows, count)
-    graph = load_graph(folder / schema.INDEX_NAME, dimension, _whole(made.get("groups"), count))
+    graph = load_graph(folder / schema.INDEX_NAME, dimension, _whole(made.get("groups"), count), known)
     groups = Groups.of_labels(np.array(graph.get_ids_list(), np.int64))
     if ((groups.starts < 0) | (groups.starts + groups.counts > count) | (groups.views >= len(ALL_VIEWS))).any() or (
             groups.counts.sum() != count):

@@ -50,10 +50,11 @@ def save_graph(graph: hnswlib.Index, path: Path) -> None:
     sync_directory(path.parent)
 
 
-def load_graph(path: Path, dimension: int, count: int) -> hnswlib.Index:
+def load_graph(path: Path, dimension: int, count: int, known: bool = False) -> hnswlib.Index:
     """Load a file whose hash was checked. Raises Fault when it does not hold `count` vectors of this size.
 
     hnswlib believes the sizes in a file's header, and all links, so they are checked before it reads them.
+    known : whether the links of these very bytes were checked before
     """
     with path.open("rb") as stream:
         header = stream.read(HEADER.size)
@@ -64,7 +65,8 @@ def load_graph(path: Path, dimension: int, count: int) -> hnswlib.Index:
     if actual != expected:
         raise Fault(f"pack index {path}", expected=f"an HNSW index of {count} vectors of {dimension}",
                     actual=f"a header of {actual}", remedy="build the pack again")
-    check_graph(path, NEIGHBOURS)
+    if not known:
+        check_graph(path, NEIGHBOURS)
     graph = hnswlib.Index("ip", dimension)
     try:
         graph.load_index(str(path))

@@ -9,7 +9,7 @@ import pytest
 from test_pack_build import a_pack
 
 from pixsearch.contract.faults import Fault
-from pixsearch.index import hash_cache
+from pixsearch.index import graph, hash_cache
 from pixsearch.index.pack import Pack, verify
 
 EMBEDDER = "histogram-4"
@@ -37,6 +37,19 @@ def test_a_second_opening_reads_nothing(tmp_path: Path, reads: list[str]) -> Non
     reads.clear()
     Pack.open(pack, EMBEDDER).close()
     assert reads == []
+
+
+def test_links_are_checked_until_these_very_bytes_were_found_sound(tmp_path: Path, reads: list[str],
+                                                                  monkeypatch: pytest.MonkeyPatch) -> None:
+    pack, checked = a_pack(tmp_path), []
+    monkeypatch.setattr(graph, "check_graph", lambda path, neighbours: checked.append(path.name))
+    Pack.open(pack, EMBEDDER).close()
+    Pack.open(pack, EMBEDDER).close()
+    assert checked == ["regions.hnsw"]
+    os.utime(pack / "regions.hnsw")
+    Pack.open(pack, EMBEDDER).close()
+    verify(pack)
+    assert checked == ["regions.hnsw"] * 3
 
 
 @pytest.mark.parametrize("name", ["knowledge.sqlite", "regions.hnsw", "thumbnails/00000001.webp"])
