@@ -17,11 +17,12 @@ y0, x1, y1 and a flag; flag 0 means not given. `previous` holds an earlier mask'
 `looks` unit vectors of things that an index holds under the words' name (`looks.py`), all zero when none is known.
 `mask` holds logits, `iou` the predicted IoU of that mask. Vectors are unit length.
 
-A bundle for CPUs may hold the language graph once more, in larger kernels and with a cache that grows where it lies:
+A bundle may hold graphs once more in the form that CPUs run fastest (`fast_file`): vision and region with the same
+inputs and outputs, and language with a cache that grows where it lies:
 
-language.fused  ids int64 (1,T), image_tokens (1,N,I), last and total int32 (1) with P+T-1 and P+T, and for each layer
-                past_keys.0, past_values.0 … (1,K,M,H), of which the first P are written
-                → logits (1,V), hidden (1,T,W), keys.0, values.0 … (1,K,M,H), the same memory, P+T written
+language  ids int64 (1,T), image_tokens (1,N,I), last and total int32 (1) with P+T-1 and P+T, and for each layer
+          past_keys.0, past_values.0 … (1,K,M,H), of which the first P are written
+          → logits (1,V), hidden (1,T,W), keys.0, values.0 … (1,K,M,H), the same memory, P+T written
 """
 
 BUNDLE_FORMAT = 1
@@ -38,7 +39,7 @@ SIGNATURES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {  # inputs and
 OPTIONAL_INPUTS = {MASK: frozenset({"looks"})}  # graphs from before there were looks go without
 ONNX_TARGET, TENSORRT_TARGET = "onnx", "tensorrt"  # whose kernels a bundle's graphs are written for
 TARGETS = (ONNX_TARGET, TENSORRT_TARGET)
-TOKENIZER_FILE, FUSED_FILE = "tokenizer.json", "language.fused.onnx"
+TOKENIZER_FILE = "tokenizer.json"
 CACHE_PARTS = ("keys", "values")
 SPAN_TOKENS = 32  # S: how many words of a segment the tagger sees, the last ones
 TAG_OUTSIDE, TAG_BEGIN, TAG_INSIDE = 0, 1, 2
@@ -47,3 +48,8 @@ TAG_OUTSIDE, TAG_BEGIN, TAG_INSIDE = 0, 1, 2
 def graph_file(name: str) -> str:
     """File name of a graph in a bundle."""
     return f"{name}.onnx"
+
+
+def fast_file(name: str) -> str:
+    """File name of its form for CPUs, which not every bundle has."""
+    return f"{name}.fast.onnx"

@@ -16,7 +16,8 @@ from pixsearch.contract.tokenizer import IMAGE_TOKENS, Tokenizer
 from pixsearch.edge.calibration import Calibration
 from pixsearch.edge.engine_session import TENSORRT
 from pixsearch.edge.fused_session import FusedSession
-from pixsearch.edge.sessions import CPU, CUDA, Session, default_threads, open_session
+from pixsearch.edge.processor import multiplies_int8
+from pixsearch.edge.sessions import CPU, CUDA, OnnxSession, Session, default_threads, open_session
 
 KIND = "bundle"
 ENVIRONMENT = "PIXSEARCH_BUNDLE"
@@ -94,18 +95,21 @@ class Bundle:
         """The graph of this name (`contract.graphs.GRAPHS`), opened once. Raises Fault for another kind."""
         with self._locks[name]:
             if name not in self._sessions:
-                session = self._fused() if name == graphs.LANGUAGE else None
-                session = session or open_session(self.folder / graphs.graph_file(name), self._providers, self.threads)
+                session = self._fast(name) or open_session(self.folder / graphs.graph_file(name), self._providers,
+                                                           self.threads)
                 _check_signature(name, session, self.tokenizer.image_tokens)
                 self._sessions[name] = session
             return self._sessions[name]
 
-    def _fused(self) -> Session | None:
-        """The language graph in its fused form; None without one, for a GPU, and where this runtime lacks a kernel."""
-        if graphs.FUSED_FILE not in self.manifest["files"] or set(self._providers or ()) - {CPU}:
+    def _fast(self, name: str) -> Session | None:
+        """A graph in its form for CPUs; None without one, for a GPU, and where this machine or runtime cannot."""
+        if graphs.fast_file(name) not in self.manifest["files"] or set(self._providers or ()) - {CPU}:
             return None
+        if name != graphs.LANGUAGE and not multiplies_int8():
+            return None
+        kind = FusedSession if name == graphs.LANGUAGE else OnnxSession
         try:
-            return open_session(self.folder / graphs.FUSED_FILE, threads=self.threads, kind=FusedSession)
+            return open_session(self.folder / graphs.fast_file(name), threads=self.threads, kind=kind)
         except Fault as fault:
             logger.warning("%s; going on with the plain one", fault)
             return None

@@ -16,7 +16,7 @@ from pixsearch.contract import graphs, preprocess
 from pixsearch.contract.faults import Fault
 from pixsearch.contract.files import atomic_directory, write_manifest
 from pixsearch.contract.images import Pixels
-from pixsearch.export.fused import add_fused
+from pixsearch.export.fast import add_fast
 from pixsearch.export.graphs import model_graphs
 from pixsearch.export.recipes import RECIPES, Notes
 from pixsearch.model.checkpoint import Checkpoint
@@ -69,8 +69,8 @@ def export_bundle(checkpoint: Checkpoint, folder: Path, precision: str = "fp32",
                 path = temporary / graphs.graph_file(graph.name)
                 graph.export(path)
                 notes[graph.name] = recipe(graph.name, path, frames)
-        if (target, precision) == (graphs.ONNX_TARGET, "int8") and not model.size.family:
-            add_fused(temporary, model.size, checkpoint.tokenizer.context)
+        if (target, precision) == (graphs.ONNX_TARGET, "int8"):
+            add_fast(temporary, model.size, checkpoint.tokenizer.context, frames)
         checkpoint.backend.save(str(temporary / graphs.TOKENIZER_FILE))
         manifest = _manifest(checkpoint, folder.name, precision, temporary, calibration)
         manifest |= {"target": target, "quantization": {name: note for name, note in notes.items() if note}}

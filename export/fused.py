@@ -2,34 +2,26 @@
 
 What torch exports has some ninety small operations a layer, and copies the whole key-value cache several times a token.
 Here a layer is four matrix products and some fifteen kernels; com.microsoft's GroupQueryAttention turns queries and
-keys, and writes into the cache where it lies. The weights are those of the plain graph, read from its file: this one
-is small, and the other is what GPUs run and what this one is checked against.
+keys, and writes into the cache where it lies. The weights are those of the plain graph.
 """
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import click
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
-from onnx.external_data_helper import set_external_data
 
 from pixsearch.contract import graphs
-from pixsearch.contract.files import atomic_directory, read_manifest, write_manifest
-from pixsearch.contract.tokenizer import Tokenizer
 from pixsearch.model.language import GLOBAL_ROTARY_BASE, LOCAL_ROTARY_BASE, NORM_EPSILON
-from pixsearch.model.sizes import Size, size_named
+from pixsearch.model.sizes import Size
 
 MICROSOFT = "com.microsoft"
 # of a layer, in the order of their nodes
 LINEARS = ("q", "k", "v", "o", "gate", "up", "down")
 NORMS = ("before_attention", "q_norm", "k_norm", "after_attention", "before_feed", "after_feed")
-INLINE_BYTES = 1024  # smaller tensors are kept in the graph itself
 
 
 def fused_language(plain: onnx.ModelProto, size: Size, context: int) -> onnx.ModelProto:
@@ -39,24 +31,6 @@ def fused_language(plain: onnx.ModelProto, size: Size, context: int) -> onnx.Mod
     Raises ValueError for a graph of another build.
     """
     return _Fusion(plain, size, context).model()
-
-
-def add_fused(folder: Path, size: Size, context: int) -> None:
-    """Write the fused form beside a bundle's language graph, whose weights it reads."""
-    path = folder / graphs.graph_file(graphs.LANGUAGE)
-    fused = fused_language(onnx.load(path), size, context)
-    _read_from(fused, path)
-    onnx.save(fused, folder / graphs.FUSED_FILE)
-
-
-def _read_from(model: onnx.ModelProto, store: Path) -> None:
-    """Take large tensors from where their bytes stand in another file of the same folder."""
-    content = store.read_bytes()
-    for tensor in model.graph.initializer:
-        size = len(tensor.raw_data)
-        if size >= INLINE_BYTES and (offset := content.find(tensor.raw_data)) >= 0:
-            set_external_data(tensor, store.name, offset, size)
-            tensor.ClearField("raw_data")
 
 
 @dataclass
@@ -208,19 +182,3 @@ class _Fusion:
 
 def _attribute(node: NodeProto, name: str) -> int:
     return next(one.i for one in node.attribute if one.name == name)
-
-
-@click.command()
-@click.argument("bundle", type=click.Path(path_type=Path))
-def main(bundle: Path) -> None:
-    """Add the fused language graph to a BUNDLE that was exported without it."""
-    manifest = read_manifest(bundle, "bundle")
-    with atomic_directory(bundle) as new:
-        shutil.copytree(bundle, new, dirs_exist_ok=True)
-        add_fused(new, size_named(manifest["size"]), Tokenizer.load(new / graphs.TOKENIZER_FILE).context)
-        write_manifest(new, {key: value for key, value in manifest.items() if key not in ("files", "checksum")})
-    click.echo(f"{(bundle / graphs.FUSED_FILE).stat().st_size / 1e3:.0f} kB in {bundle / graphs.FUSED_FILE}")
-
-
-if __name__ == "__main__":
-    main()

@@ -6,14 +6,13 @@ convolutions with channels of very different range are the usual ones.
 """
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
-from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.calibrate import CalibrationMethod
 from onnxruntime.quantization.qdq_loss_debug import (
     collect_activations,
@@ -22,12 +21,12 @@ from onnxruntime.quantization.qdq_loss_debug import (
     modify_model_output_intermediate_tensors,
 )
 
+from pixsearch.export.calibration import Feeds, Reader
+
 LEAST_SQNR = 20.0  # dB: the noise of quantization is a tenth of the signal
 # what TensorRT reads: zero points of 0, and biases in float
 SYMMETRIC = {"ActivationSymmetric": True, "WeightSymmetric": True, "QuantizeBias": False}
 QUANTIZED = ["Conv"]
-
-Feeds = dict[str, NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -41,14 +40,6 @@ class LayerError:
     name: str
     sqnr: float
     kept: bool
-
-
-class _Reader(CalibrationDataReader):
-    def __init__(self, feeds: Sequence[Feeds]) -> None:
-        self._left: Iterator[Feeds] = iter(feeds)
-
-    def get_next(self) -> Feeds | None:
-        return next(self._left, None)
 
 
 def quantize_symmetric(path: Path, feeds: Sequence[Feeds], least_sqnr: float = LEAST_SQNR) -> list[LayerError]:
@@ -69,7 +60,7 @@ def quantize_symmetric(path: Path, feeds: Sequence[Feeds], least_sqnr: float = L
 
 
 def _quantize(source: Path, target: Path, feeds: Sequence[Feeds], kept: list[str]) -> None:
-    quantize_static(source, target, _Reader(feeds), quant_format=QuantFormat.QDQ, op_types_to_quantize=QUANTIZED,
+    quantize_static(source, target, Reader(feeds), quant_format=QuantFormat.QDQ, op_types_to_quantize=QUANTIZED,
                     per_channel=True, activation_type=QuantType.QInt8, weight_type=QuantType.QInt8,
                     nodes_to_exclude=kept, calibrate_method=CalibrationMethod.MinMax, extra_options=SYMMETRIC)
 
@@ -80,7 +71,7 @@ def _layer_errors(plain: Path, quantized: Path, feeds: Sequence[Feeds], folder: 
     for number, source in enumerate((plain, quantized)):
         shown = folder / f"shown{number}.onnx"
         modify_model_output_intermediate_tensors(source, shown)
-        activations.append(collect_activations(shown, _Reader(feeds)))
+        activations.append(collect_activations(shown, Reader(feeds)))
     errors = compute_activation_error(create_activation_matching(activations[1], activations[0]))
     found = []
     for node in onnx.load(plain).graph.node:

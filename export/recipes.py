@@ -17,9 +17,9 @@ from typing import Any
 from pixsearch.contract import graphs
 from pixsearch.contract.faults import Fault
 from pixsearch.contract.images import Pixels
-from pixsearch.contract.preprocess import frame_batch, region_batch
+from pixsearch.export.calibration import feeds_of
 from pixsearch.export.half import halve_graph
-from pixsearch.export.qdq import Feeds, quantize_symmetric
+from pixsearch.export.qdq import quantize_symmetric
 from pixsearch.export.quantize import quantize_graph
 
 Notes = dict[str, Any]  # about one graph, for the manifest
@@ -47,16 +47,9 @@ def _static_int8(name: str, path: Path, frames: Sequence[Pixels]) -> Notes:
         raise Fault("static int8", expected="frames to calibrate with", actual="none",
                     remedy="name photographs with --calibrate")
     logging.getLogger().setLevel(logging.ERROR)  # the quantizer advises a preparation that exported graphs do not need
-    errors = quantize_symmetric(path, [_feeds(name, frame) for frame in frames])
+    errors = quantize_symmetric(path, feeds_of(name, frames))
     return {"sqnr_db": {error.name: round(error.sqnr, 1) for error in errors},
             "kept_in_float": [error.name for error in errors if error.kept]}
-
-
-def _feeds(name: str, frame: Pixels) -> Feeds:
-    if name == graphs.VISION:
-        return {"pixels": frame_batch(frame)[0]}
-    pixels, weights = region_batch(frame, None)
-    return {"pixels": pixels, "weights": weights}
 
 
 RECIPES: dict[tuple[str, str], Recipe] = {

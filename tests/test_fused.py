@@ -14,11 +14,12 @@ from pixsearch.edge.bundle import Bundle, default_bundle
 from pixsearch.edge.fused_session import FusedSession
 from pixsearch.edge.sessions import CPU, CUDA, OnnxSession, Session, open_session
 from pixsearch.export.bundle import export_bundle
-from pixsearch.export.fused import add_fused, fused_language
+from pixsearch.export.fast import add_fast
+from pixsearch.export.fused import fused_language
 from pixsearch.model.checkpoint import Checkpoint
 from pixsearch.model.sizes import SIZES
 
-SIZE = SIZES["tiny"]
+SIZE, FUSED = SIZES["tiny"], graphs.fast_file(graphs.LANGUAGE)
 FLOAT_ARITHMETIC = 1  # an accuracy level of MatMulNBits: no rounding of activations, which would hide a mistake
 BLOCKS = (20, 9, 1, 1, 4)  # tokens that are read at a time: a prompt with its image, evidence, words
 
@@ -40,9 +41,9 @@ def pair(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Sessio
             if attribute.name == "accuracy_level":
                 attribute.i = FLOAT_ARITHMETIC
     onnx.save(model, folder / graphs.graph_file(graphs.LANGUAGE))
-    add_fused(folder, SIZE, Bundle.load(bundle).tokenizer.context)
+    add_fast(folder, SIZE, Bundle.load(bundle).tokenizer.context, [])
     return (open_session(folder / graphs.graph_file(graphs.LANGUAGE)),
-            open_session(folder / graphs.FUSED_FILE, kind=FusedSession))
+            open_session(folder / FUSED, kind=FusedSession))
 
 
 def nothing() -> dict[str, NDArray[np.float32]]:
@@ -119,11 +120,11 @@ def test_a_bundle_runs_it_on_a_cpu_alone(bundle: Path) -> None:
 
 def test_the_shipped_bundle_has_it_and_it_reads_the_plain_one_s_weights() -> None:
     folder = default_bundle()
-    fused = onnx.load(folder / graphs.FUSED_FILE, load_external_data=False)
+    fused = onnx.load(folder / FUSED, load_external_data=False)
     stores = {entry.value for tensor in fused.graph.initializer for entry in tensor.external_data
               if entry.key == "location"}
     assert stores == {graphs.graph_file(graphs.LANGUAGE)}
-    fused_bytes, plain_bytes = ((folder / name).stat().st_size for name in (graphs.FUSED_FILE, *stores))
+    fused_bytes, plain_bytes = ((folder / name).stat().st_size for name in (FUSED, *stores))
     assert fused_bytes < 0.01 * plain_bytes
     assert isinstance(Bundle.load(folder).session(graphs.LANGUAGE), FusedSession)
 
@@ -134,9 +135,9 @@ def test_without_its_kernels_the_plain_one_is_run(bundle: Path, tmp_path: Path, 
     folder.mkdir()
     for path in bundle.iterdir():
         (folder / path.name).write_bytes(path.read_bytes())
-    fused = onnx.load(folder / graphs.FUSED_FILE, load_external_data=False)
+    fused = onnx.load(folder / FUSED, load_external_data=False)
     next(node for node in fused.graph.node if node.op_type == "FastGelu").op_type = "OfAnotherRuntime"
-    onnx.save(fused, folder / graphs.FUSED_FILE)
+    onnx.save(fused, folder / FUSED)
     write_manifest(folder, {key: value for key, value in read_manifest(folder, "bundle").items() if key != "files"})
     with caplog.at_level(logging.WARNING):
         session = Bundle.load(folder).session(graphs.LANGUAGE)
@@ -150,7 +151,7 @@ def test_another_model_s_graph_is_refused(bundle: Path) -> None:
 
 
 def test_a_cut_off_store_is_no_graph(bundle: Path, tmp_path: Path) -> None:
-    (tmp_path / graphs.FUSED_FILE).write_bytes((bundle / graphs.FUSED_FILE).read_bytes())
+    (tmp_path / FUSED).write_bytes((bundle / FUSED).read_bytes())
     (tmp_path / graphs.graph_file(graphs.LANGUAGE)).write_bytes(b"short")
     with pytest.raises(Exception, match="ONNX graph that this runtime can open"):
-        open_session(tmp_path / graphs.FUSED_FILE, kind=FusedSession)
+        open_session(tmp_path / FUSED, kind=FusedSession)

@@ -103,7 +103,7 @@ def export(size: str, precision: str, target: str, output: Path, checkpoint: Pat
     from pixsearch.export.bundle import export_bundle
     from pixsearch.model.checkpoint import load_merged
 
-    frames = [read_image(photo) for photo in calibration_photos()] if target == graphs.TENSORRT_TARGET else []
+    frames = [read_image(photo) for photo in calibration_photos()] if precision == "int8" else []
     trained = load_merged(checkpoint or RUNS / f"{size}-stage2")
     manifest = export_bundle(trained, output, precision, None, target, frames)
     for name, notes in manifest["quantization"].items():
