@@ -1,8 +1,7 @@
-"""Static int8 for TensorRT: symmetric quantize-dequantize pairs around convolutions, without quantized biases.
+"""Static int8 for TensorRT: symmetric quantize-dequantize pairs in the trunk, without quantized biases.
 
-Calibrated on real frames. Convolutions whose outputs would move too far are kept in float: after a first pass with all
-of them, each one's error is measured on the same frames, and those below LEAST_SQNR stay as they are. Depthwise
-convolutions with channels of very different range are the usual ones.
+Calibrated on real frames. Which nodes: `static.py`. After a first pass with all of them, each convolution's error is
+measured on the same frames, and those below LEAST_SQNR stay in float as well.
 """
 
 import tempfile
@@ -21,24 +20,26 @@ from onnxruntime.quantization.qdq_loss_debug import (
     modify_model_output_intermediate_tensors,
 )
 
+from pixsearch.export import static
 from pixsearch.export.calibration import Feeds, Reader
+from pixsearch.export.static import QUANTIZED, fold_weights, trunk_convolutions, trunk_nodes
 
-LEAST_SQNR = 20.0  # dB: the noise of quantization is a tenth of the signal
+LEAST_SQNR = 5.0  # dB: the noise of quantization, of all layers before as well, is half the signal
 # what TensorRT reads: zero points of 0, and biases in float
 SYMMETRIC = {"ActivationSymmetric": True, "WeightSymmetric": True, "QuantizeBias": False}
-QUANTIZED = ["Conv"]
 
 
 @dataclass(frozen=True)
 class LayerError:
     """What int8 does to one convolution.
 
-    sqnr : signal over quantization noise of its output in dB, all layers before it quantized as well
-    kept : whether it stays in float for that
+    sqnr : signal over quantization noise of its output in dB, all layers before it quantized as well; None for the
+           first ones, which stay in float unmeasured
+    kept : whether it stays in float
     """
 
     name: str
-    sqnr: float
+    sqnr: float | None
     kept: bool
 
 
@@ -50,19 +51,23 @@ def quantize_symmetric(path: Path, feeds: Sequence[Feeds], least_sqnr: float = L
     if not feeds:
         raise ValueError("calibration needs at least one input")
     with tempfile.TemporaryDirectory() as folder:
-        every = Path(folder) / "every.onnx"
-        _quantize(path, every, feeds, [])
-        errors = _layer_errors(path, every, feeds, Path(folder), least_sqnr)
-        chosen = Path(folder) / "chosen.onnx"
-        _quantize(path, chosen, feeds, [error.name for error in errors if error.kept])
+        plain, every, chosen = (Path(folder) / f"{name}.onnx" for name in ("plain", "every", "chosen"))
+        fold_weights(path, plain)
+        nodes = trunk_nodes(onnx.load(plain))
+        if not nodes:
+            return []
+        _quantize(plain, every, feeds, nodes, [])
+        errors = _layer_errors(plain, every, feeds, Path(folder), least_sqnr)
+        _quantize(plain, chosen, feeds, nodes, [error.name for error in errors if error.kept])
         path.write_bytes(chosen.read_bytes())
     return errors
 
 
-def _quantize(source: Path, target: Path, feeds: Sequence[Feeds], kept: list[str]) -> None:
+def _quantize(source: Path, target: Path, feeds: Sequence[Feeds], nodes: list[str], kept: list[str]) -> None:
     quantize_static(source, target, Reader(feeds), quant_format=QuantFormat.QDQ, op_types_to_quantize=QUANTIZED,
-                    per_channel=True, activation_type=QuantType.QInt8, weight_type=QuantType.QInt8,
-                    nodes_to_exclude=kept, calibrate_method=CalibrationMethod.MinMax, extra_options=SYMMETRIC)
+                    nodes_to_quantize=nodes, per_channel=True, activation_type=QuantType.QInt8,
+                    weight_type=QuantType.QInt8, nodes_to_exclude=kept, calibrate_method=CalibrationMethod.MinMax,
+                    extra_options=SYMMETRIC)
 
 
 def _layer_errors(plain: Path, quantized: Path, feeds: Sequence[Feeds], folder: Path, least: float
@@ -74,8 +79,10 @@ def _layer_errors(plain: Path, quantized: Path, feeds: Sequence[Feeds], folder: 
         activations.append(collect_activations(shown, Reader(feeds)))
     errors = compute_activation_error(create_activation_matching(activations[1], activations[0]))
     found = []
-    for node in onnx.load(plain).graph.node:
-        if node.op_type in QUANTIZED and (measured := errors.get(node.output[0])):
+    for number, node in enumerate(trunk_convolutions(onnx.load(plain))):
+        if number < static.FLOAT_FIRST:
+            found.append(LayerError(node.name, None, True))
+        elif measured := errors.get(node.output[0]):
             sqnr = float(np.mean(measured["xmodel_err"]))
             found.append(LayerError(node.name, sqnr, sqnr < least))
     return found

@@ -48,7 +48,7 @@ def _static_int8(name: str, path: Path, frames: Sequence[Pixels]) -> Notes:
                     remedy="name photographs with --calibrate")
     logging.getLogger().setLevel(logging.ERROR)  # the quantizer advises a preparation that exported graphs do not need
     errors = quantize_symmetric(path, feeds_of(name, frames))
-    return {"sqnr_db": {error.name: round(error.sqnr, 1) for error in errors},
+    return {"sqnr_db": {error.name: round(error.sqnr, 1) for error in errors if error.sqnr is not None},
             "kept_in_float": [error.name for error in errors if error.kept]}
 
 

@@ -21,6 +21,7 @@ from pixsearch.export.calibration import Feeds, Reader
 TRUNK = "trunk."  # in the names of its weights
 FLOAT_FIRST = 5  # convolutions
 BEHIND = ("Clip", "Add")  # what follows a convolution and stays int8
+QUANTIZED = ["Conv", *BEHIND]
 
 
 def static_trunk(path: Path, feeds: Sequence[Feeds]) -> onnx.ModelProto | None:
@@ -30,23 +31,26 @@ def static_trunk(path: Path, feeds: Sequence[Feeds]) -> onnx.ModelProto | None:
     """
     with tempfile.TemporaryDirectory() as folder:
         folded, target = Path(folder) / "folded.onnx", Path(folder) / "static.onnx"
-        _fold(path, folded)
-        chosen = _trunk(onnx.load(folded))
+        fold_weights(path, folded)
+        chosen = trunk_nodes(onnx.load(folded))
         if not chosen:
             return None
         quantize_static(folded, target, Reader(feeds), quant_format=QuantFormat.QDQ,
-                        op_types_to_quantize=["Conv", *BEHIND], nodes_to_quantize=chosen, per_channel=True,
+                        op_types_to_quantize=QUANTIZED, nodes_to_quantize=chosen, per_channel=True,
                         activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
                         calibrate_method=CalibrationMethod.MinMax)
         return onnx.load(target)
 
 
-def _fold(path: Path, folded: Path) -> None:
-    """The trunk's weights, which `quantize.py` keeps as int8 that is scaled before use, as float32 constants."""
+def fold_weights(path: Path, folded: Path, of: str = TRUNK) -> None:
+    """Write a graph whose weights with `of` in their names are float32 constants again.
+
+    `quantize.py` keeps them as int8 that is scaled before use.
+    """
     model = onnx.load(path)
     graph = model.graph
     stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    for name in [one.removesuffix(".int8") for one in stored if one.endswith(".int8") and TRUNK in one]:
+    for name in [one.removesuffix(".int8") for one in stored if one.endswith(".int8") and of in one]:
         for node in [one for one in graph.node if one.output[0] in (f"{name}.float", name)]:
             graph.node.remove(node)
         weights = stored[f"{name}.int8"] * stored[f"{name}.scale"]
@@ -57,10 +61,14 @@ def _fold(path: Path, folded: Path) -> None:
     onnx.save(model, folded)
 
 
-def _trunk(model: onnx.ModelProto) -> list[str]:
-    """Names of the nodes to be quantized."""
-    convolutions = [node for node in model.graph.node
-                    if node.op_type == "Conv" and TRUNK in node.input[1]][FLOAT_FIRST:]
+def trunk_convolutions(model: onnx.ModelProto) -> list[onnx.NodeProto]:
+    """The trunk's, in its order."""
+    return [node for node in model.graph.node if node.op_type == "Conv" and TRUNK in node.input[1]]
+
+
+def trunk_nodes(model: onnx.ModelProto) -> list[str]:
+    """Names of the nodes to be quantized; none in a trunk of few convolutions."""
+    convolutions = trunk_convolutions(model)[FLOAT_FIRST:]
     names, made = [node.name for node in convolutions], {node.output[0] for node in convolutions}
     for node in model.graph.node:
         constants = {tensor.name for tensor in model.graph.initializer}

@@ -16,7 +16,9 @@ from pixsearch.edge.bundle import DEFAULT_FOLDER, Bundle
 from pixsearch.edge.engine_session import TENSORRT, EngineSession, this_device
 from pixsearch.edge.engines import Device, Limits, build_engine, cached_engine, load_tensorrt
 from pixsearch.edge.sessions import CPU, open_session
+from pixsearch.export import static
 from pixsearch.export.bundle import export_bundle
+from pixsearch.export.calibration import feeds_of
 from pixsearch.export.graphs import example_inputs
 from pixsearch.export.parity import open_graph
 from pixsearch.export.qdq import quantize_symmetric
@@ -46,10 +48,12 @@ def converted(tiny_export: tuple[Checkpoint, Path], tmp_path_factory: pytest.Tem
               request: pytest.FixtureRequest) -> Path:
     """The graphs of the tiny model after one of TensorRT's recipes."""
     folder, frames = tmp_path_factory.mktemp(request.param), [read_image(PHOTOS / name) for name in CALIBRATE]
-    for name in graphs.GRAPHS:
-        path = folder / graphs.graph_file(name)
-        path.write_bytes((tiny_export[1] / path.name).read_bytes())
-        RECIPES[graphs.TENSORRT_TARGET, request.param](name, path, frames)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(static, "FLOAT_FIRST", 1)  # the tiny trunk has five convolutions
+        for name in graphs.GRAPHS:
+            path = folder / graphs.graph_file(name)
+            path.write_bytes((tiny_export[1] / path.name).read_bytes())
+            RECIPES[graphs.TENSORRT_TARGET, request.param](name, path, frames)
     return folder
 
 
@@ -94,19 +98,38 @@ def test_a_bundle_for_engines_runs_on_the_cpu_and_says_why(tiny_export: tuple[Ch
     assert any(f"{TENSORRT} asked for" in line for line in caplog.messages)
 
 
-def test_layers_that_int8_would_spoil_are_kept_in_float(tiny_export: tuple[Checkpoint, Path], tmp_path: Path) -> None:
+def test_layers_that_int8_would_spoil_are_kept_in_float(tiny_export: tuple[Checkpoint, Path], tmp_path: Path,
+                                                        monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(static, "FLOAT_FIRST", 1)
     path, noise = tmp_path / "vision.onnx", np.random.default_rng(0)
     plain = (tiny_export[1] / graphs.graph_file(graphs.VISION)).read_bytes()
     path.write_bytes(plain)
     feeds = [{"pixels": noise.normal(size=(1, 3, 384, 384)).astype(np.float32)}]
-    middle = float(np.median([error.sqnr for error in quantize_symmetric(path, feeds)]))
+    first, *measured = quantize_symmetric(path, feeds)
+    assert first.kept and first.sqnr is None
+    middle = float(np.median([error.sqnr for error in measured]))
     path.write_bytes(plain)
     errors = quantize_symmetric(path, feeds, least_sqnr=middle)
-    kept = [error for error in errors if error.kept]
-    assert 0 < len(kept) < len(errors) and all(error.sqnr < middle for error in kept)
-    convolutions = [node for node in onnx.load(path).graph.node if node.op_type == "Conv"]
+    kept = {error.name for error in errors[1:] if error.kept}
+    assert 0 < len(kept) < len(measured)
+    assert kept == {error.name for error in measured if error.sqnr < middle}
+    convolutions = [node for node in onnx.load(path).graph.node
+                    if node.op_type == "Conv" and static.TRUNK in node.input[1]]
     in_float = {node.name for node in convolutions if not node.input[1].endswith("DequantizeLinear_Output")}
-    assert in_float == {error.name for error in kept}
+    assert in_float == {first.name, *kept}
+
+
+@pytest.mark.parametrize("name", [graphs.VISION, graphs.REGION])
+def test_the_real_trunk_builds_and_stays_near_float32(name: str, tmp_path: Path) -> None:
+    path, shipped = tmp_path / graphs.graph_file(name), DEFAULT_FOLDER / graphs.graph_file(name)
+    static.fold_weights(shipped, path, of="")
+    frames = [read_image(PHOTOS / photo) for photo in CALIBRATE]
+    errors = quantize_symmetric(path, feeds_of(name, frames))
+    assert len(errors) == 49 and all(error.kept == (number < static.FLOAT_FIRST) for number, error in enumerate(errors))
+    other = feeds_of(name, [read_image(PHOTOS / "mandrill.jpg")])[0]
+    for left, right in zip(*(open_graph(one).run(None, other) for one in (shipped, path)), strict=True):
+        assert np.corrcoef(left.ravel(), right.ravel())[0, 1] > 0.97
+    assert len(build_engine(path, Limits(workspace_mb=64))) > 1_000_000
 
 
 def test_static_int8_needs_frames(tiny_export: tuple[Checkpoint, Path], tmp_path: Path) -> None:
