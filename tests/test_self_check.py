@@ -58,7 +58,7 @@ def huge(weight: np.ndarray) -> np.ndarray:
     ("tiny", graphs.REGION, np.zeros_like, "", "finite|unit length|two pictures"),
     ("shipped", graphs.REGION, huge, "project.weight.scale", "finite|unit length"),
     ("shipped", graphs.LANGUAGE, huge, "_scales", "finite"),
-    ("shipped", graphs.VISION, one_nan, ".scale", "finite"),
+    ("shipped", graphs.VISION, one_nan, ".scale", "finite|got nan"),
 ])
 def test_bad_weights_with_good_hashes_are_refused_in_one_line(
         tiny_export: tuple[Checkpoint, Path], run: Run, tmp_path: Path, which: str, graph: str, change: Change,
@@ -108,7 +108,8 @@ def test_sound_bundles_pass_in_silence_and_tell_how_close_they_are(
     assert result.exit_code == 0, result.stderr
     table = json.loads(result.stdout)
     assert set(table) == set(graphs.GRAPHS)
-    assert all(row["calls"] >= 2 and row["cosine"] > 0.999 for row in table.values())
+    least = 0.99 if which == "shipped" else 0.999  # it runs in the forms for CPUs, which round otherwise
+    assert all(row["calls"] >= 2 and row["cosine"] > least for row in table.values())
 
 
 def test_calls_are_kept_as_they_were_and_the_bundle_is_left_as_it_was(red_bundle: Path) -> None:
