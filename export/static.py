@@ -1,9 +1,8 @@
 """Static int8 for CPUs: the trunk's convolutions with int8 activations, whose ranges photographs give.
 
-An output is measured behind its clipping, and the sums of residual blocks stay int8: ranges taken before ReLU6 are so
-much too wide that region vectors had a cosine of .82 with those of float. The first five convolutions are kept in
-float: alone they cost more than all others together. Weights keep their int8 values, but in channels that are all but
-constant.
+An output is measured behind its clipping, and the sums of residual blocks stay int8: ranges taken before ReLU6 are much
+too wide. The first five convolutions are kept in float: alone they cost region vectors more than all others together.
+Weights keep their int8 values, but in channels that are all but constant.
 """
 
 import tempfile
