@@ -11,7 +11,7 @@ class Stopped(Exception):
 
 
 def _nothing(_: object) -> None:
-    pass
+    """For who does not listen."""
 
 
 def _never() -> bool:

@@ -22,7 +22,6 @@ from onnxruntime.quantization.qdq_loss_debug import (
 
 from pixsearch.export import static
 from pixsearch.export.calibration import Feeds, Reader
-from pixsearch.export.static import QUANTIZED, fold_weights, trunk_convolutions, trunk_nodes
 
 LEAST_SQNR = 5.0  # dB: the noise of quantization, of all layers before as well, is half the signal
 # what TensorRT reads: zero points of 0, and biases in float
@@ -52,8 +51,8 @@ def quantize_symmetric(path: Path, feeds: Sequence[Feeds], least_sqnr: float = L
         raise ValueError("calibration needs at least one input")
     with tempfile.TemporaryDirectory() as folder:
         plain, every, chosen = (Path(folder) / f"{name}.onnx" for name in ("plain", "every", "chosen"))
-        fold_weights(path, plain)
-        nodes = trunk_nodes(onnx.load(plain))
+        static.fold_weights(path, plain)
+        nodes = static.trunk_nodes(onnx.load(plain))
         if not nodes:
             return []
         _quantize(plain, every, feeds, nodes, [])
@@ -64,7 +63,7 @@ def quantize_symmetric(path: Path, feeds: Sequence[Feeds], least_sqnr: float = L
 
 
 def _quantize(source: Path, target: Path, feeds: Sequence[Feeds], nodes: list[str], kept: list[str]) -> None:
-    quantize_static(source, target, Reader(feeds), quant_format=QuantFormat.QDQ, op_types_to_quantize=QUANTIZED,
+    quantize_static(source, target, Reader(feeds), quant_format=QuantFormat.QDQ, op_types_to_quantize=static.QUANTIZED,
                     nodes_to_quantize=nodes, per_channel=True, activation_type=QuantType.QInt8,
                     weight_type=QuantType.QInt8, nodes_to_exclude=kept, calibrate_method=CalibrationMethod.MinMax,
                     extra_options=SYMMETRIC)
@@ -79,7 +78,7 @@ def _layer_errors(plain: Path, quantized: Path, feeds: Sequence[Feeds], folder: 
         activations.append(collect_activations(shown, Reader(feeds)))
     errors = compute_activation_error(create_activation_matching(activations[1], activations[0]))
     found = []
-    for number, node in enumerate(trunk_convolutions(onnx.load(plain))):
+    for number, node in enumerate(static.trunk_convolutions(onnx.load(plain))):
         if number < static.FLOAT_FIRST:
             found.append(LayerError(node.name, None, True))
         elif measured := errors.get(node.output[0]):

@@ -69,8 +69,8 @@ def trunk_nodes(model: onnx.ModelProto) -> list[str]:
     """Names of the nodes to be quantized; none in a trunk of few convolutions."""
     convolutions = trunk_convolutions(model)[FLOAT_FIRST:]
     names, made = [node.name for node in convolutions], {node.output[0] for node in convolutions}
+    constants = {tensor.name for tensor in model.graph.initializer}
     for node in model.graph.node:
-        constants = {tensor.name for tensor in model.graph.initializer}
         if node.op_type in BEHIND and {one for one in node.input if one} - constants <= made:
             names.append(node.name)
             made.add(node.output[0])

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from pixsearch.contract.files import sha256_file, write_atomic
@@ -49,13 +50,11 @@ class HashCache:
         """Remember what was found; call it once the pack has proved sound. A cache that cannot be written is none."""
         if self.complete or not self._found:
             return
-        try:
+        with suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             write_atomic(self._path, json.dumps({"format": FORMAT, "files": self._found}).encode())
             for old in sorted(self._path.parent.glob("*.json"), key=lambda path: path.stat().st_mtime)[:-MAX_PACKS]:
                 old.unlink(missing_ok=True)
-        except OSError:
-            pass
 
 
 def _stamp(path: Path) -> Stamp:

@@ -41,7 +41,7 @@ def assistant_server(assistant: Assistant) -> Iterator[str]:
             self.wfile.write(content)
 
         def log_message(self, *arguments: object) -> None:
-            pass
+            """Nothing: the standard handler prints every request."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})

@@ -50,7 +50,7 @@ class Dialogue:
         return self._frames.popleft() if self._frames else np.zeros(FRAME_SAMPLES, np.int16)
 
     def close(self) -> None:
-        pass
+        """Nothing is held."""
 
 
 class Devices:

@@ -5,6 +5,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -81,13 +82,11 @@ def _ask_often(loop: Loop, clip: Truncated, trail: Trail, seconds: float, every_
     """Ask in turn, lose the camera at times, and take the pinned answer away at others."""
     ends, lost, forgotten = time.monotonic() + seconds, time.monotonic(), time.monotonic()
     while (now := time.monotonic()) < ends - every_s:
-        try:
+        with suppress(Fault):  # while the camera is away
             ticket = loop.ask(QUESTIONS[trail.asked % len(QUESTIONS)], point=POINTS[trail.asked % len(POINTS)])
             trail.asked += 1
             ticket.result(60)
             trail.answered += 1
-        except Fault:
-            pass  # the camera is away
         if now - lost > LOSE_EVERY_S:
             clip.lose()
             time.sleep(2)

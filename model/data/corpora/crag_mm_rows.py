@@ -6,6 +6,7 @@ named by an address needs a local copy of it.
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -156,18 +157,13 @@ def _batches(path: Path) -> Iterator[pa.RecordBatch]:
                 yield from (batch.slice(at, ROWS_AT_ONCE) for at in range(0, batch.num_rows, ROWS_AT_ONCE))
 
 
-class _reading:
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
     """Turns what the library says of a damaged file into one line."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, pa.ArrowException):
-            raise _fault(f"data {self._path}", "a whole file", str(error)[:200]) from error
+    try:
+        yield
+    except pa.ArrowException as error:
+        raise _fault(f"data {path}", "a whole file", str(error)[:200]) from error
 
 
 def _structs(value: Any, name: str) -> list[dict[str, Any]]:
